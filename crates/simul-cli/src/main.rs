@@ -1,0 +1,2 @@
+//! The `simul` command.
+fn main() {}

@@ -1,0 +1,4 @@
+//! Python bindings.
+use pyo3::prelude::*;
+#[pymodule]
+mod _simul {}
