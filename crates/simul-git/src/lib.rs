@@ -2,9 +2,12 @@
 //!
 //! # Layout
 //! - [`error`]: [`RepoError`], why one repository could not be had, beside the results of the others.
+//! - [`program`]: [`Git`], the git program, its version floor and its hardened environment.
 //! - [`record`]: what one row of each table holds, before it becomes a column.
 
 pub mod error;
+pub mod program;
 pub mod record;
 
 pub use error::{RepoError, RepoErrorKind};
+pub use program::Git;
