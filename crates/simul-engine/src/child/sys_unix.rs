@@ -1,0 +1,113 @@
+//! Unix: sessions, signals to groups, waiting without reaping.
+
+use super::group::Leader;
+use super::options::ChildOptions;
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions};
+use std::io;
+use std::os::fd::{AsRawFd, RawFd};
+use std::os::unix::process::CommandExt;
+use std::process::Child;
+
+/// Starts the child as leader of a new session and group. Runs on the thread `simul-spawn`.
+pub(super) fn start(options: &mut ChildOptions) -> io::Result<Child> {
+    let passed: Vec<RawFd> = options.passed.iter().map(AsRawFd::as_raw_fd).collect();
+    let file_bytes = options.file_bytes;
+    let parent = rustix::process::getpid();
+    // SAFETY: the closure runs between fork and exec and makes async-signal-safe system calls only; it allocates
+    // nothing (`passed` was filled before) and takes no lock.
+    unsafe {
+        options.command.pre_exec(move || prepare(parent, &passed, file_bytes));
+    }
+    options.command.spawn()
+}
+
+fn prepare(parent: Pid, passed: &[RawFd], file_bytes: Option<u64>) -> io::Result<()> {
+    rustix::process::setsid()?;
+    #[cfg(target_os = "linux")]
+    {
+        rustix::process::set_parent_process_death_signal(Some(Signal::KILL))?;
+        // The parent may have died before the line above: then no signal will ever come.
+        if rustix::process::getppid() != Some(parent) {
+            return Err(rustix::io::Errno::SRCH.into());
+        }
+    }
+    #[cfg(not(target_os = "linux"))]
+    let _ = parent;
+    reset_signals();
+    for &descriptor in passed {
+        // SAFETY: the parent keeps the descriptor open until the spawn has returned.
+        let descriptor = unsafe { std::os::fd::BorrowedFd::borrow_raw(descriptor) };
+        rustix::io::fcntl_setfd(descriptor, rustix::io::FdFlags::empty())?;
+    }
+    if let Some(bytes) = file_bytes {
+        let limit = rustix::process::Rlimit { current: Some(bytes), maximum: Some(bytes) };
+        rustix::process::setrlimit(rustix::process::Resource::Fsize, limit)?;
+    }
+    Ok(())
+}
+
+/// Engine threads block every signal and a host may ignore some; a child must not inherit either.
+fn reset_signals() {
+    // SAFETY: both calls are async-signal-safe, the set is initialised by sigemptyset before it is read, and the
+    // process has one thread.
+    unsafe {
+        for signal in [libc::SIGPIPE, libc::SIGINT, libc::SIGQUIT, libc::SIGTERM, libc::SIGHUP, libc::SIGCHLD] {
+            libc::signal(signal, libc::SIG_DFL);
+        }
+        let mut none = std::mem::MaybeUninit::<libc::sigset_t>::uninit();
+        libc::sigemptyset(none.as_mut_ptr());
+        libc::sigprocmask(libc::SIG_SETMASK, none.as_ptr(), std::ptr::null_mut());
+    }
+}
+
+/// Runs `start_thread` with every signal blocked: the new thread inherits that, so the host's handlers never run there.
+pub(super) fn with_signals_blocked<T>(start_thread: impl FnOnce() -> T) -> T {
+    let mut all = std::mem::MaybeUninit::<libc::sigset_t>::uninit();
+    let mut before = std::mem::MaybeUninit::<libc::sigset_t>::uninit();
+    // SAFETY: sigfillset initialises `all`, pthread_sigmask initialises `before`.
+    unsafe {
+        libc::sigfillset(all.as_mut_ptr());
+        libc::pthread_sigmask(libc::SIG_SETMASK, all.as_ptr(), before.as_mut_ptr());
+    }
+    let result = start_thread();
+    // SAFETY: `before` was initialised above.
+    unsafe {
+        libc::pthread_sigmask(libc::SIG_SETMASK, before.as_ptr(), std::ptr::null_mut());
+    }
+    result
+}
+
+fn pid(process: u32) -> Pid {
+    Pid::from_raw(process.cast_signed()).expect("a child's process id is above zero")
+}
+
+/// Kills everything in the group that `leader`, not reaped yet, leads.
+pub(super) fn kill_group(leader: &mut Child) {
+    // Fails when all of them have ended already, which is what was wanted.
+    let _ = rustix::process::kill_process_group(pid(leader.id()), Signal::KILL);
+}
+
+/// Blocks until `leader` has exited, without reaping it.
+pub(super) fn await_exit(leader: &Leader) -> io::Result<()> {
+    let leader = WaitId::Pid(pid(leader.id()));
+    rustix::io::retry_on_intr(|| {
+        rustix::process::waitid(leader.clone(), WaitIdOptions::EXITED | WaitIdOptions::NOWAIT)
+    })?;
+    Ok(())
+}
+
+/// Ends when `leader` has exited, without reaping it; `None` where the system cannot tell a task.
+#[cfg(target_os = "linux")]
+pub(super) async fn await_exit_async(leader: u32) -> Option<io::Result<()>> {
+    use rustix::process::{PidfdFlags, pidfd_open};
+    use tokio::io::{Interest, unix::AsyncFd};
+    let descriptor = pidfd_open(pid(leader), PidfdFlags::empty()).ok()?;
+    // SAFETY: an OwnedFd is open, and the same descriptor, for as long as the registration owns it.
+    let ready = unsafe { AsyncFd::register_with_interest(descriptor, Interest::READABLE) }.ok()?;
+    Some(ready.readable().await.map(drop))
+}
+
+#[cfg(not(target_os = "linux"))]
+pub(super) async fn await_exit_async(_leader: u32) -> Option<io::Result<()>> {
+    None
+}
