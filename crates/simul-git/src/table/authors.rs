@@ -104,28 +104,16 @@ impl Table {
         let mut repos: Vec<AuthorsBuilder> = Vec::new();
         let mut positions: HashMap<String, usize> = HashMap::new();
         for row in 0..self.num_rows() {
-            let text = |name| match self.value(row, name) {
-                Cell::Text(text) => text,
-                other => unreachable!("{name} is text that is never null, not {other:?}"),
-            };
-            let int = |name| match self.value(row, name) {
-                Cell::Int(value) => value,
-                other => unreachable!("{name} is a count that is never null, not {other:?}"),
-            };
-            let repo = text("repo");
+            let repo = self.text(row, "repo");
             let position = *positions.entry(repo.to_owned()).or_insert_with(|| {
                 repos.push(AuthorsBuilder::new(repo));
                 repos.len() - 1
             });
-            let seconds = match self.value(row, "author_time") {
-                Cell::Time(micros) => Some(micros.div_euclid(1_000_000)),
-                _ => None,
-            };
-            repos[position].identity(text("author_name"), text("author_email")).add(
+            repos[position].identity(self.text(row, "author_name"), self.text(row, "author_email")).add(
                 self.value(row, "is_merge") == Cell::Bool(true),
-                int("additions"),
-                int("deletions"),
-                seconds,
+                self.int(row, "additions"),
+                self.int(row, "deletions"),
+                self.seconds(row, "author_time"),
             );
         }
         let mut rows = Rows::new(TableKind::Authors, "");

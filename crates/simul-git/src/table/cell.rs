@@ -1,6 +1,6 @@
 //! One value of one row.
 
-use super::ColumnType;
+use super::{ColumnType, Table};
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Int32Type, Int64Type, TimestampMicrosecondType};
 use arrow_array::{Array, RecordBatch};
@@ -50,6 +50,33 @@ impl<'a> Cell<'a> {
             ColumnType::Int64 => Cell::Int(array.as_primitive::<Int64Type>().value(row)),
             ColumnType::Bool => Cell::Bool(array.as_boolean().value(row)),
             ColumnType::Time => Cell::Time(array.as_primitive::<TimestampMicrosecondType>().value(row)),
+        }
+    }
+}
+
+/// Cells of columns that are known to hold one type, for tables that are made from tables.
+impl Table {
+    /// A text that is never null.
+    pub(super) fn text(&self, row: usize, name: &str) -> &str {
+        match self.value(row, name) {
+            Cell::Text(text) => text,
+            other => unreachable!("{name} is text that is never null, not {other:?}"),
+        }
+    }
+
+    /// A count that is never null.
+    pub(super) fn int(&self, row: usize, name: &str) -> i64 {
+        match self.value(row, name) {
+            Cell::Int(value) => value,
+            other => unreachable!("{name} is a count that is never null, not {other:?}"),
+        }
+    }
+
+    /// A time in whole seconds, if there is one.
+    pub(super) fn seconds(&self, row: usize, name: &str) -> Option<i64> {
+        match self.value(row, name) {
+            Cell::Time(micros) => Some(micros.div_euclid(1_000_000)),
+            _ => None,
         }
     }
 }

@@ -26,34 +26,22 @@ impl Table {
         }
         let mut rows = Rows::new(TableKind::Lines, "");
         for hunk in 0..self.num_rows() {
-            let text = |name| match self.value(hunk, name) {
-                Cell::Text(text) => text,
-                other => unreachable!("{name} is text that is never null, not {other:?}"),
-            };
-            let int = |name| match self.value(hunk, name) {
-                Cell::Int(value) => value,
-                other => unreachable!("{name} is a count that is never null, not {other:?}"),
-            };
-            let seconds = match self.value(hunk, "author_time") {
-                Cell::Time(micros) => Some(micros.div_euclid(1_000_000)),
-                _ => None,
-            };
             let content = match self.value(hunk, "content") {
                 Cell::Texts(lines) => lines,
                 _ => Vec::new(),
             };
-            rows.relabel(text("repo"));
-            for line in 0..int("lines") {
+            rows.relabel(self.text(hunk, "repo"));
+            for line in 0..self.int(hunk, "lines") {
                 rows.row()
-                    .text(text("path"))
-                    .int(int("start_line") + line)
-                    .text(text("sha"))
-                    .int(int("orig_start_line") + line)
-                    .text(text("orig_path"))
-                    .text(text("author_name"))
-                    .text(text("author_email"))
-                    .time(seconds)
-                    .int(int("author_offset_minutes"))
+                    .text(self.text(hunk, "path"))
+                    .int(self.int(hunk, "start_line") + line)
+                    .text(self.text(hunk, "sha"))
+                    .int(self.int(hunk, "orig_start_line") + line)
+                    .text(self.text(hunk, "orig_path"))
+                    .text(self.text(hunk, "author_name"))
+                    .text(self.text(hunk, "author_email"))
+                    .time(self.seconds(hunk, "author_time"))
+                    .int(self.int(hunk, "author_offset_minutes"))
                     .text(content.get(line as usize).copied())
                     .end();
             }

@@ -65,7 +65,7 @@ pub struct TableWriter<W: Write + Send> {
 
 enum Encoder<W: Write + Send> {
     Parquet(Box<ArrowWriter<W>>),
-    Csv(arrow_csv::Writer<W>),
+    Csv(Box<arrow_csv::Writer<W>>),
     Json(arrow_json::LineDelimitedWriter<W>),
     Arrow(Box<arrow_ipc::writer::StreamWriter<W>>),
 }
@@ -97,7 +97,7 @@ impl<W: Write + Send> TableWriter<W> {
             Format::Csv => {
                 let mut writer = arrow_csv::Writer::new(output);
                 // The header is there even if no row follows.
-                writer.write(&flat(&RecordBatch::new_empty(schema), kind)).map(|()| Encoder::Csv(writer))
+                writer.write(&flat(&RecordBatch::new_empty(schema), kind)).map(|()| Encoder::Csv(Box::new(writer)))
             }
             Format::Json => {
                 let builder = arrow_json::WriterBuilder::new().with_explicit_nulls(true);
@@ -250,7 +250,7 @@ struct Watched<W> {
 
 impl<W> Watched<W> {
     fn keep<T>(&self, result: io::Result<T>) -> io::Result<T> {
-        result.map_err(|error| {
+        result.inspect_err(|error| {
             let same = match error.raw_os_error() {
                 Some(code) => io::Error::from_raw_os_error(code),
                 None => io::Error::new(error.kind(), error.to_string()),
@@ -258,7 +258,6 @@ impl<W> Watched<W> {
             if error.kind() != io::ErrorKind::Interrupted {
                 self.failure.0.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(same);
             }
-            error
         })
     }
 }
