@@ -1,4 +1,14 @@
-//! Python bindings.
+//! The Python module `simul._simul`: signatures and conversion ([`bind`]), and how results reach event loops and
+//! threads ([`delivery`]). The only crate that names pyo3; it decides nothing about I/O.
+
+mod bind;
+mod delivery;
+
 use pyo3::prelude::*;
+
+/// The compiled half of `simul`; import `simul` instead.
 #[pymodule]
-mod _simul {}
+fn _simul(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add("__version__", env!("CARGO_PKG_VERSION"))?;
+    bind::register(module)
+}

@@ -1,0 +1,58 @@
+//! `setup_async`, `shutdown` and the engine's figures.
+
+use super::errors;
+use crate::delivery::{exit, loops};
+use pyo3::exceptions::PyRuntimeWarning;
+use pyo3::prelude::*;
+use pyo3::types::PyDict;
+use simul_engine::{Options, Setup};
+use simul_wake::{generation, inbox};
+use std::ffi::CString;
+use std::time::Duration;
+
+/// Starts the engine; again, it does nothing.
+#[pyfunction]
+#[pyo3(signature = (workers=None))]
+fn setup_async(py: Python<'_>, workers: Option<usize>) -> PyResult<()> {
+    exit::ensure_hook(py)?;
+    let found = py.detach(|| simul_engine::setup(Options { workers })).map_err(|error| errors::to_pyerr(py, &error))?;
+    if let Setup::RunningWith(running) = found {
+        let message = format!(
+            "the engine runs already with {running} workers and goes on so; call simul.shutdown() before another number"
+        );
+        let message = CString::new(message).unwrap_or_default();
+        PyErr::warn(py, &py.get_type::<PyRuntimeWarning>(), &message, 1)?;
+    }
+    Ok(())
+}
+
+/// Ends the engine; pending Jobs fail with ClosedError.
+#[pyfunction]
+#[pyo3(signature = (timeout=1.0))]
+fn shutdown(py: Python<'_>, timeout: f64) -> PyResult<()> {
+    let patience = Duration::try_from_secs_f64(timeout)
+        .map_err(|_| pyo3::exceptions::PyValueError::new_err("timeout must be a number of seconds, not below 0"))?;
+    py.detach(|| simul_engine::shutdown(patience));
+    Ok(())
+}
+
+/// The engine's figures since the process began.
+#[pyfunction]
+fn statistics(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
+    let figures = PyDict::new(py);
+    figures.set_item("wake_ups", inbox::wake_ups())?;
+    figures.set_item("drains", loops::drains())?;
+    figures.set_item("engine_threads", simul_engine::runtime::threads())?;
+    figures.set_item("generation", generation::current())?;
+    Ok(figures)
+}
+
+pub(super) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add_function(wrap_pyfunction!(setup_async, module)?)?;
+    module.add_function(wrap_pyfunction!(shutdown, module)?)?;
+    module.add_function(wrap_pyfunction!(statistics, module)?)?;
+    module.add(
+        "_KINDS",
+        simul_core::Kind::ALL.iter().map(|kind| (kind.name(), errors::class_name(*kind))).collect::<Vec<_>>(),
+    )
+}

@@ -1,0 +1,440 @@
+//! `simul.Job`: work that is already running.
+
+use super::errors;
+use crate::delivery::dispatcher::{self, Errand};
+use crate::delivery::loops::{LoopInbox, Sitter};
+use crate::delivery::site::Site;
+use crate::delivery::upcall::{Family, Upcall};
+use crate::delivery::waiter::{LoopWaiter, thrown};
+use crate::delivery::{blocking, exit};
+use pyo3::exceptions::{PyAttributeError, PyResourceWarning, PyStopIteration, PyTypeError};
+use pyo3::gc::{PyTraverseError, PyVisit};
+use pyo3::prelude::*;
+use pyo3::sync::OnceLockExt;
+use pyo3::types::PyDict;
+use simul_core::Error;
+use simul_engine::job::{cancelled, forked};
+use simul_wake::{Core, Header, Join, Waiter, gate};
+use std::mem::ManuallyDrop;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+/// Work of one type of outcome, with its way into Python.
+trait Work: Send + Sync {
+    fn header(&self) -> &Header;
+    /// Called once, attached, after the end.
+    fn settle(&self, py: Python<'_>, name: &str) -> Settled;
+}
+
+type Convert<T> = Box<dyn FnOnce(Python<'_>, T) -> PyResult<Py<PyAny>> + Send>;
+
+struct Typed<T> {
+    core: Arc<Core<T>>,
+    convert: Mutex<Option<Convert<T>>>,
+}
+
+impl<T: Send> Work for Typed<T> {
+    fn header(&self) -> &Header {
+        self.core.header()
+    }
+
+    fn settle(&self, py: Python<'_>, name: &str) -> Settled {
+        let convert = self.convert.lock().unwrap_or_else(PoisonError::into_inner).take();
+        match (self.core.take(), convert) {
+            (Some(Ok(value)), Some(convert)) => match convert(py, value) {
+                Ok(value) => Settled::Value(value),
+                Err(raised) => Settled::Raised(raised),
+            },
+            (Some(Err(error)), _) => Settled::Failed(error),
+            _ => Settled::Failed(cancelled(name)),
+        }
+    }
+}
+
+/// An outcome as Python sees it.
+enum Settled {
+    Value(Py<PyAny>),
+    /// Each awaiter gets a fresh exception.
+    Failed(Error),
+    /// Born in Python: each awaiter gets this very one.
+    Raised(PyErr),
+}
+
+/// Work that is already running.
+#[pyclass(frozen, weakref, generic, module = "simul")]
+pub(crate) struct Job {
+    /// Left alone, never dropped, in a forked child.
+    work: ManuallyDrop<Box<dyn Work>>,
+    settled: OnceLock<Settled>,
+    name: &'static str,
+    site: Option<Site>,
+    /// Python code that the engine may ask for while the work goes on.
+    upcall: Option<Arc<Upcall>>,
+    /// Awaited, waited for, cancelled or detached at least once.
+    touched: AtomicBool,
+    detached: AtomicBool,
+}
+
+impl Job {
+    /// Wraps running work.
+    ///
+    /// # Args
+    /// `start` begins the work: it is called when the exit hook stands. `convert` turns the outcome into an object; it
+    /// runs once, attached, on the thread of the first waiter.
+    pub(crate) fn start<T: Send + 'static>(
+        py: Python<'_>,
+        start: impl FnOnce() -> simul_engine::Job<T>,
+        convert: impl FnOnce(Python<'_>, T) -> PyResult<Py<PyAny>> + Send + 'static,
+    ) -> PyResult<Self> {
+        blocking::refuse_at_exit(py)?;
+        exit::ensure_hook(py)?;
+        let (core, name) = start().into_core();
+        Ok(Self {
+            work: ManuallyDrop::new(Box::new(Typed { core, convert: Mutex::new(Some(Box::new(convert))) })),
+            settled: OnceLock::new(),
+            name,
+            site: Site::of_caller(py),
+            upcall: None,
+            touched: AtomicBool::new(false),
+            detached: AtomicBool::new(false),
+        })
+    }
+
+    /// Wraps running work whose waiters run the family's upcall.
+    #[allow(dead_code, reason = "for the git binding's on_event")]
+    pub(crate) fn start_in<T: Send + 'static>(
+        py: Python<'_>,
+        family: &Family,
+        start: impl FnOnce() -> simul_engine::Job<T>,
+        convert: impl FnOnce(Python<'_>, T) -> PyResult<Py<PyAny>> + Send + 'static,
+    ) -> PyResult<Self> {
+        let mut core = None;
+        let mut job = Self::start(
+            py,
+            || {
+                let started = start();
+                core = Some(started.core());
+                started
+            },
+            convert,
+        )?;
+        if let Some(core) = core {
+            family.add(core);
+        }
+        job.upcall = Some(family.upcall());
+        Ok(job)
+    }
+
+    pub(crate) fn header(&self) -> &Header {
+        self.work.header()
+    }
+
+    pub(crate) fn is_inherited(&self) -> bool {
+        self.header().is_inherited()
+    }
+
+    pub(crate) fn name(&self) -> &'static str {
+        self.name
+    }
+
+    pub(crate) fn touch(&self) {
+        self.touched.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether there is nothing to wait for: an outcome, a cancel, or a fork.
+    pub(crate) fn has_ended(&self) -> bool {
+        self.settled.get().is_some() || self.is_inherited() || self.header().is_done()
+    }
+
+    /// The outcome, after the end.
+    pub(crate) fn outcome(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
+        match self.settled(py) {
+            Some(Settled::Value(value)) => Ok(value.clone_ref(py)),
+            Some(Settled::Failed(error)) => Err(errors::to_pyerr(py, error)),
+            Some(Settled::Raised(raised)) => Err(raised.clone_ref(py)),
+            None => Err(errors::to_pyerr(py, &forked())),
+        }
+    }
+
+    /// None for a Job that belongs to the parent process and was not converted there.
+    fn settled(&self, py: Python<'_>) -> Option<&Settled> {
+        if let Some(settled) = self.settled.get() {
+            return Some(settled);
+        }
+        if self.is_inherited() {
+            return None;
+        }
+        Some(self.settled.get_or_init_py_attached(py, || self.work.settle(py, self.name)))
+    }
+
+    pub(crate) fn run_upcall(&self, py: Python<'_>) -> PyResult<()> {
+        self.upcall.as_ref().map_or(Ok(()), |upcall| upcall.run(py))
+    }
+
+    fn cancelled_now(&self) -> bool {
+        !self.is_inherited() && self.header().is_cancelled()
+    }
+
+    fn pending(&self, py: Python<'_>) -> PyResult<()> {
+        match self.has_ended() {
+            true => Ok(()),
+            false => Err(errors::raise(py, "InvalidStateError", "the Job has not ended: await it, or call .wait()")?),
+        }
+    }
+
+    fn forgotten(py: Python<'_>) -> PyErr {
+        let message = "this is a Job: await it, or call .wait()";
+        errors::raise(py, "NotAwaitedError", message).unwrap_or_else(|failed| failed)
+    }
+}
+
+#[pymethods]
+impl Job {
+    fn __await__(slf: &Bound<'_, Self>) -> LoopWaiter {
+        slf.get().touch();
+        LoopWaiter::new(slf.clone().unbind())
+    }
+
+    fn send<'py>(slf: &Bound<'py, Self>, value: &Bound<'py, PyAny>) -> PyResult<Bound<'py, LoopWaiter>> {
+        let py = slf.py();
+        if !value.is_none() {
+            return Err(PyTypeError::new_err("can't send a value into a Job"));
+        }
+        slf.get().touch();
+        if !slf.get().has_ended() {
+            let waiter = Bound::new(py, LoopWaiter::new(slf.clone().unbind()))?;
+            if let Some(waiting) = LoopWaiter::begin(&waiter)? {
+                return Ok(waiting);
+            }
+        }
+        Err(match slf.get().outcome(py) {
+            Ok(value) => PyStopIteration::new_err((value,)),
+            Err(error) => error,
+        })
+    }
+
+    #[pyo3(signature = (exception, value=None, traceback=None))]
+    fn throw(
+        &self,
+        exception: &Bound<'_, PyAny>,
+        value: Option<&Bound<'_, PyAny>>,
+        traceback: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<()> {
+        // The waiter of the task has left already; others keep the work, else the last reference drops it.
+        self.touch();
+        Err(thrown(exception, value, traceback)?)
+    }
+
+    /// Drops the work for everybody, if it has not ended.
+    fn close(&self) {
+        self.cancel();
+    }
+
+    /// Blocks until the work has ended and returns its result.
+    #[pyo3(signature = (timeout=None))]
+    fn wait(slf: &Bound<'_, Self>, timeout: Option<&Bound<'_, PyAny>>) -> PyResult<Py<PyAny>> {
+        let py = slf.py();
+        let timeout = blocking::timeout(timeout)?;
+        slf.get().touch();
+        blocking::wait(slf, timeout)?;
+        slf.get().outcome(py)
+    }
+
+    fn done(&self, py: Python<'_>) -> PyResult<bool> {
+        if self.settled.get().is_none() && self.is_inherited() {
+            return Err(errors::to_pyerr(py, &forked()));
+        }
+        Ok(self.has_ended())
+    }
+
+    fn result(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
+        self.pending(py)?;
+        self.outcome(py)
+    }
+
+    fn exception(&self, py: Python<'_>) -> PyResult<Option<Py<PyAny>>> {
+        self.pending(py)?;
+        match self.outcome(py) {
+            Ok(_) => Ok(None),
+            Err(error) if self.cancelled_now() => Err(error),
+            Err(error) => Ok(Some(error.into_value(py).into_any())),
+        }
+    }
+
+    fn cancel(&self) -> bool {
+        self.touch();
+        !self.is_inherited() && self.header().cancel()
+    }
+
+    fn cancelled(&self) -> bool {
+        self.cancelled_now()
+    }
+
+    fn detach(slf: Bound<'_, Self>) -> Bound<'_, Self> {
+        slf.get().touch();
+        slf.get().detached.store(true, Ordering::Relaxed);
+        slf
+    }
+
+    #[pyo3(signature = (function, *, context=None))]
+    fn add_done_callback(
+        slf: &Bound<'_, Self>,
+        function: &Bound<'_, PyAny>,
+        context: Option<Py<PyAny>>,
+    ) -> PyResult<()> {
+        let py = slf.py();
+        if !function.is_callable() {
+            return Err(PyTypeError::new_err("add_done_callback() takes a callable"));
+        }
+        let context = match context {
+            Some(context) => context,
+            None => py.import("contextvars")?.call_method0("copy_context")?.unbind(),
+        };
+        let job = slf.clone().unbind();
+        let function = function.clone().unbind();
+        if slf.get().is_inherited() && slf.get().settled.get().is_none() {
+            return Err(errors::to_pyerr(py, &forked()));
+        }
+        let ended = slf.get().is_inherited();
+        match crate::delivery::running::event_loop(py)? {
+            Some(event_loop) => {
+                let inbox = LoopInbox::of(&event_loop)?;
+                let key = inbox.get().sit(Sitter::Callback { job, function, context });
+                let waiter = Waiter::Slot(inbox.get().shared().clone(), key);
+                if (ended || slf.get().header().join(waiter, false) == Join::Ended)
+                    && let Some(Sitter::Callback { job, function, context }) = inbox.get().stand_up(key)
+                {
+                    let keywords = PyDict::new(py);
+                    keywords.set_item("context", context)?;
+                    event_loop.call_method("call_soon", (function, job), Some(&keywords))?;
+                }
+            }
+            None => {
+                let dispatcher = dispatcher::dispatcher()?;
+                let key = dispatcher.keep(Errand::Callback { job, function, context });
+                let waiter = Waiter::Slot(dispatcher.inbox().clone(), key);
+                if ended || slf.get().header().join(waiter, false) == Join::Ended {
+                    dispatcher.inbox().push(simul_wake::inbox::Notice::Done(key));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    #[getter]
+    fn __name__(&self) -> &'static str {
+        self.name
+    }
+
+    #[getter]
+    fn __qualname__(&self) -> &'static str {
+        self.name
+    }
+
+    #[getter]
+    fn cr_running(&self) -> bool {
+        !self.has_ended()
+    }
+
+    #[getter]
+    fn cr_suspended(&self) -> bool {
+        false
+    }
+
+    #[getter]
+    fn cr_frame(&self) -> Option<Py<PyAny>> {
+        None
+    }
+
+    #[getter]
+    fn cr_await(&self) -> Option<Py<PyAny>> {
+        None
+    }
+
+    fn __bool__(&self) -> bool {
+        true
+    }
+
+    fn __len__(&self, py: Python<'_>) -> PyResult<usize> {
+        Err(Self::forgotten(py))
+    }
+
+    fn __iter__(&self, py: Python<'_>) -> PyResult<()> {
+        Err(Self::forgotten(py))
+    }
+
+    fn __contains__(&self, py: Python<'_>, _item: &Bound<'_, PyAny>) -> PyResult<bool> {
+        Err(Self::forgotten(py))
+    }
+
+    fn __getitem__(&self, py: Python<'_>, _key: &Bound<'_, PyAny>) -> PyResult<()> {
+        Err(Self::forgotten(py))
+    }
+
+    /// Reached only for what a Job does not have.
+    fn __getattr__(&self, py: Python<'_>, name: &str) -> PyResult<()> {
+        Err(
+            match name.starts_with('_') || name.starts_with("cr_") || name.starts_with("gi_") || name.starts_with("ag_")
+            {
+                true => PyAttributeError::new_err(format!("'Job' object has no attribute '{name}'")),
+                false => Self::forgotten(py),
+            },
+        )
+    }
+
+    fn __reduce__(&self) -> PyResult<()> {
+        Err(PyTypeError::new_err("a Job cannot be pickled or copied: it is running work; send its result instead"))
+    }
+
+    fn __repr__(&self) -> String {
+        let state = if self.settled.get().is_none() && self.is_inherited() {
+            "forked"
+        } else if self.cancelled_now() {
+            "cancelled"
+        } else if self.has_ended() {
+            "finished"
+        } else {
+            "pending"
+        };
+        format!("<simul.Job {} {state}>", self.name)
+    }
+
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        // The outcome is written once, by an attached thread; engine threads never see it.
+        if let Some(Settled::Value(value)) = self.settled.get() {
+            visit.call(value)?;
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Job {
+    fn drop(&mut self) {
+        if self.is_inherited() {
+            // The parent's: a lock inside may be held by a thread that is not in this process. Leaked.
+            return;
+        }
+        if !self.detached.load(Ordering::Relaxed) && self.header().cancel() && !self.touched.load(Ordering::Relaxed) {
+            self.warn_forgotten();
+        }
+        // SAFETY: dropped once, here.
+        unsafe { ManuallyDrop::drop(&mut self.work) };
+    }
+}
+
+impl Job {
+    fn warn_forgotten(&self) {
+        let Some(site) = self.site.as_ref().filter(|_| !gate::is_closed()) else { return };
+        Python::try_attach(|py| {
+            // A destructor runs in the middle of anything: an exception on its way stays on its way.
+            let raised = PyErr::take(py);
+            let message = format!("Job {} was never awaited or waited for, so its work was dropped", self.name);
+            if let Err(error) = site.warn(py, &py.get_type::<PyResourceWarning>(), &message) {
+                error.write_unraisable(py, None);
+            }
+            if let Some(raised) = raised {
+                raised.restore(py);
+            }
+        });
+    }
+}

@@ -1,0 +1,16 @@
+//! Signatures and conversion, one file a Python module; no decisions.
+
+pub(crate) mod cli;
+pub(crate) mod engine;
+pub(crate) mod errors;
+pub(crate) mod job;
+pub(crate) mod testing;
+
+use pyo3::prelude::*;
+
+pub(crate) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add_class::<job::Job>()?;
+    engine::register(module)?;
+    cli::register(module)?;
+    testing::register(module)
+}

@@ -1,0 +1,171 @@
+//! The thread parked in `Job.wait()`.
+//!
+//! It sleeps without the interpreter. On the main thread it wakes at least every 50 ms, so that signal handlers run;
+//! under a running loop it also looks whether its task is being cancelled, since asyncio's own Ctrl-C handler cancels
+//! the task instead of raising.
+
+use super::running;
+use super::site::Site;
+use crate::bind::errors;
+use crate::bind::job::Job;
+use pyo3::exceptions::{PyRuntimeWarning, PyValueError};
+use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
+use pyo3::types::{PySet, PyTuple};
+use simul_core::{Error, Kind};
+use simul_wake::{Header, Join, Parker, Ticket, Waiter, Woken, gate};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// How long a signal may stay unnoticed.
+const SLICE: Duration = Duration::from_millis(50);
+
+/// Blocks until the Job has ended.
+///
+/// # Errors
+/// TimeoutError leaves the work running; an exception of a signal handler drops it first, unless others wait.
+pub(crate) fn wait(slf: &Bound<'_, Job>, timeout: Option<Duration>) -> PyResult<()> {
+    let py = slf.py();
+    let job = slf.get();
+    if job.has_ended() {
+        return Ok(());
+    }
+    refuse_at_exit(py)?;
+    let event_loop = running::event_loop(py)?;
+    let task = match &event_loop {
+        Some(event_loop) => {
+            warn_once_about_a_stalled_loop(py)?;
+            running::task(event_loop)?
+        }
+        None => None,
+    };
+    let cancelling_before = task.as_ref().map(running::cancelling).transpose()?.unwrap_or(0);
+    let parker = Arc::new(Parker::default());
+    let Join::Joined(ticket) = job.header().join(Waiter::Thread(parker.clone()), true) else { return Ok(()) };
+    let seat = Seat { header: job.header(), ticket: Some(ticket) };
+    let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
+    let mut slice = Some(SLICE);
+    loop {
+        let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+        let limit = match (left, slice) {
+            (Some(left), Some(slice)) => Some(left.min(slice)),
+            (left, slice) => left.or(slice),
+        };
+        match sleep(py, &parker, limit) {
+            Woken::Done => return Ok(()),
+            Woken::Poked => job.run_upcall(py)?,
+            Woken::TimedOut => {}
+        }
+        if job.has_ended() {
+            return Ok(());
+        }
+        if left.is_some_and(|left| left.is_zero()) {
+            seat.leave(false);
+            let error = Error::new(
+                Kind::Timeout,
+                format!("{} did not end in time; it goes on, so you can wait again or cancel() it", job.name()),
+            );
+            return Err(errors::to_pyerr(py, &error));
+        }
+        py.check_signals()?;
+        if let Some(task) = &task {
+            if running::cancelling(task)? > cancelling_before {
+                seat.leave(true);
+                return Err(running::cancelled_error(py, None));
+            }
+        } else if slice.is_some() && !is_main_thread(py)? {
+            // No signal is ever handled here: sleep until it is done.
+            slice = None;
+        }
+    }
+}
+
+/// A place among the Job's waiters that is given up, and the work with it, when `wait` ends by an exception.
+struct Seat<'a> {
+    header: &'a Header,
+    ticket: Option<Ticket>,
+}
+
+impl Seat<'_> {
+    fn leave(mut self, drop_if_last: bool) {
+        if let Some(ticket) = self.ticket.take() {
+            self.header.leave(ticket, drop_if_last);
+        }
+    }
+}
+
+impl Drop for Seat<'_> {
+    fn drop(&mut self) {
+        if let Some(ticket) = self.ticket.take() {
+            // After the end there is no such waiter any more, and this does nothing.
+            self.header.leave(ticket, true);
+        }
+    }
+}
+
+/// Sleeps detached, and comes back only while the interpreter is alive.
+fn sleep(py: Python<'_>, parker: &Parker, limit: Option<Duration>) -> Woken {
+    let (woken, _inside) = py.detach(|| {
+        let woken = parker.park(limit);
+        match gate::enter() {
+            Some(inside) => (woken, inside),
+            // Re-attaching to an interpreter that goes away would kill this thread inside of a Rust frame.
+            None => gate::park_forever(),
+        }
+    });
+    woken
+}
+
+/// Once the interpreter exits there is nothing to wait for: the main thread gets an error, any other thread (a daemon)
+/// stays here, silent, as it would in CPython 3.14.
+pub(crate) fn refuse_at_exit(py: Python<'_>) -> PyResult<()> {
+    if !gate::is_closed() {
+        return Ok(());
+    }
+    if is_main_thread(py)? {
+        let error = Error::new(Kind::Closed, "the interpreter is exiting: no new work can be started or waited for");
+        return Err(errors::to_pyerr(py, &error));
+    }
+    py.detach(|| gate::park_forever())
+}
+
+fn is_main_thread(py: Python<'_>) -> PyResult<bool> {
+    static THREADING: PyOnceLock<Py<PyModule>> = PyOnceLock::new();
+    let threading = THREADING.get_or_try_init(py, || py.import("threading").map(Bound::unbind))?.bind(py);
+    let main: u64 = threading.call_method0("main_thread")?.getattr("ident")?.extract()?;
+    let here: u64 = threading.call_method0("get_ident")?.extract()?;
+    Ok(main == here)
+}
+
+fn warn_once_about_a_stalled_loop(py: Python<'_>) -> PyResult<()> {
+    static SEEN: PyOnceLock<Py<PySet>> = PyOnceLock::new();
+    let Some(site) = Site::of_caller(py) else { return Ok(()) };
+    let seen = SEEN.get_or_try_init(py, || PySet::empty(py).map(Bound::unbind))?.bind(py);
+    let place = PyTuple::new(py, [site.file(py).as_any(), site.line().into_pyobject(py)?.as_any()])?;
+    if seen.contains(&place)? {
+        return Ok(());
+    }
+    seen.add(&place)?;
+    site.warn(
+        py,
+        &py.get_type::<PyRuntimeWarning>(),
+        ".wait() on a thread whose event loop is running stalls that loop: await the Job instead",
+    )
+}
+
+/// A timeout as Python gives it: seconds or a timedelta; None waits without limit, below zero means now.
+pub(crate) fn timeout(given: Option<&Bound<'_, PyAny>>) -> PyResult<Option<Duration>> {
+    let Some(given) = given.filter(|given| !given.is_none()) else { return Ok(None) };
+    let seconds: f64 = match given.extract() {
+        Ok(seconds) => seconds,
+        Err(_) => given
+            .call_method0("total_seconds")
+            .and_then(|seconds| seconds.extract())
+            .map_err(|_| pyo3::exceptions::PyTypeError::new_err("timeout must be seconds (a number) or a timedelta"))?,
+    };
+    if seconds.is_nan() {
+        return Err(PyValueError::new_err("timeout must be a number of seconds, not NaN"));
+    }
+    // Too long to count means without limit.
+    Ok(Duration::try_from_secs_f64(seconds.max(0.0)).ok())
+}

@@ -1,0 +1,295 @@
+//! A loop's inbox, its slab of waiters, and the drain that runs on the loop's own thread.
+//!
+//! The loop's reader callback holds the only lasting reference to a [`LoopInbox`]; closing the loop drops the callback,
+//! and that drop is how we learn that the loop is gone. The loop itself carries a weak reference in an attribute, so
+//! that an inbox is found by the loop object and never by its address.
+
+use super::bell::{SharedBell, WakeFd};
+use super::dispatcher;
+use super::waiter::LoopWaiter;
+use crate::bind::errors;
+use crate::bind::job::Job;
+use pyo3::exceptions::PyOSError;
+use pyo3::gc::{PyTraverseError, PyVisit};
+use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
+use pyo3::types::{PyDict, PyWeakrefMethods, PyWeakrefReference};
+use simul_core::{Error, Kind};
+use simul_wake::inbox::Notice;
+use simul_wake::{Inbox, Slab, SlotKey, generation};
+use std::collections::VecDeque;
+use std::mem::ManuallyDrop;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+/// The most that one turn of the loop delivers; the rest waits for the next turn, so that a heartbeat stays on time.
+const BATCH: usize = 256;
+const BATCH_TIME: Duration = Duration::from_millis(1);
+
+static DRAINS: AtomicU64 = AtomicU64::new(0);
+
+/// How many batches have been delivered.
+pub(crate) fn drains() -> u64 {
+    DRAINS.load(Ordering::Relaxed)
+}
+
+/// Who sits in a slot.
+pub(crate) enum Sitter {
+    /// A task that awaits.
+    Waiter(Py<LoopWaiter>),
+    /// A callback added while this loop was running.
+    Callback { job: Py<Job>, function: Py<PyAny>, context: Py<PyAny> },
+}
+
+#[derive(Default)]
+struct State {
+    slab: Slab<Sitter>,
+    backlog: VecDeque<Notice>,
+    /// A turn for the backlog has been asked for.
+    armed: bool,
+}
+
+/// The loop's half of an inbox.
+#[pyclass(frozen, weakref, module = "simul._simul", name = "_LoopInbox")]
+pub(crate) struct LoopInbox {
+    inbox: ManuallyDrop<Arc<Inbox>>,
+    /// None for loops that watch no descriptors: the dispatcher wakes those.
+    wake: Option<Arc<WakeFd>>,
+    /// Touched by attached threads only, never across a call into Python.
+    state: Mutex<State>,
+    call_soon: Mutex<Option<Py<PyAny>>>,
+}
+
+/// The attribute by which a loop knows its inbox.
+const ATTRIBUTE: &str = "_simul_inbox";
+
+impl LoopInbox {
+    /// The inbox of this loop, made at its first use.
+    pub(crate) fn of<'py>(event_loop: &Bound<'py, PyAny>) -> PyResult<Bound<'py, Self>> {
+        let py = event_loop.py();
+        if let Some(found) = Self::find(event_loop)? {
+            if !generation::is_inherited(found.get().inbox.generation()) {
+                return Ok(found);
+            }
+            let error = Error::new(
+                Kind::Forked,
+                "this event loop was used before the process forked and shares its selector with the parent: \
+                 make a new loop in the child (asyncio.run does)",
+            );
+            return Err(errors::to_pyerr(py, &error));
+        }
+        Self::install(event_loop)
+    }
+
+    fn find<'py>(event_loop: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, Self>>> {
+        let py = event_loop.py();
+        let held = match event_loop.getattr_opt(pyo3::intern!(py, ATTRIBUTE))? {
+            Some(held) => held,
+            None => match registry(py)?.call_method1(pyo3::intern!(py, "get"), (event_loop,))? {
+                held if held.is_none() => return Ok(None),
+                held => held,
+            },
+        };
+        let inbox = match held.cast::<PyWeakrefReference>() {
+            Ok(weak) => match weak.upgrade() {
+                Some(inbox) => inbox,
+                None => return Ok(None),
+            },
+            Err(_) => held,
+        };
+        Ok(Some(inbox.cast_into::<Self>()?))
+    }
+
+    fn install<'py>(event_loop: &Bound<'py, PyAny>) -> PyResult<Bound<'py, Self>> {
+        let py = event_loop.py();
+        generation::watch_forks();
+        let wake = WakeFd::new().map_err(|error| PyOSError::new_err(error.to_string()))?;
+        let call_soon = event_loop.getattr(pyo3::intern!(py, "call_soon"))?.unbind();
+        let make = |inbox: Inbox, wake: Option<Arc<WakeFd>>| {
+            Bound::new(
+                py,
+                Self {
+                    inbox: ManuallyDrop::new(Arc::new(inbox)),
+                    wake,
+                    state: Mutex::new(State::default()),
+                    call_soon: Mutex::new(Some(call_soon.clone_ref(py))),
+                },
+            )
+        };
+        let ours = make(Inbox::new(Box::new(SharedBell(wake.clone()))), Some(wake.clone()))?;
+        let held = match event_loop.call_method1(pyo3::intern!(py, "add_reader"), (wake.number(), &ours)) {
+            Ok(_) => (PyWeakrefReference::new(&ours)?.into_any(), ours),
+            // A loop without readers (Windows' Proactor) is woken by the dispatcher and holds its inbox itself.
+            Err(error) if error.is_instance_of::<pyo3::exceptions::PyNotImplementedError>(py) => {
+                let bell = dispatcher::LoopBell::new(event_loop)?;
+                let ours = make(Inbox::new(Box::new(bell.clone())), None)?;
+                bell.rings_for(&ours)?;
+                (ours.clone().into_any(), ours)
+            }
+            Err(error) => return Err(error),
+        };
+        let (holder, ours) = held;
+        if event_loop.setattr(pyo3::intern!(py, ATTRIBUTE), &holder).is_err() {
+            // A loop with slots; asked for by weak reference instead.
+            registry(py)?.set_item(event_loop, &holder)?;
+        }
+        Ok(ours)
+    }
+
+    /// The half that other threads see.
+    pub(crate) fn shared(&self) -> &Arc<Inbox> {
+        &self.inbox
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes a seat.
+    pub(crate) fn sit(&self, sitter: Sitter) -> SlotKey {
+        self.state().slab.insert(sitter)
+    }
+
+    /// Gives a seat back; what sat there is returned, since its destructor must not run under the lock.
+    pub(crate) fn stand_up(&self, key: SlotKey) -> Option<Sitter> {
+        self.state().slab.remove(key)
+    }
+
+    fn call_soon(&self, py: Python<'_>) -> Option<Py<PyAny>> {
+        self.call_soon.lock().unwrap_or_else(PoisonError::into_inner).as_ref().map(|held| held.clone_ref(py))
+    }
+
+    /// Delivers up to a batch, then asks for another turn if something is left.
+    fn deliver(slf: &Bound<'_, Self>) -> PyResult<()> {
+        let py = slf.py();
+        let this = slf.get();
+        let Some(call_soon) = this.call_soon(py) else { return Ok(()) };
+        let call_soon = call_soon.bind(py);
+        DRAINS.fetch_add(1, Ordering::Relaxed);
+        let started = Instant::now();
+        let mut outcome = Ok(());
+        for delivered in 0..BATCH {
+            if delivered % 32 == 31 && started.elapsed() >= BATCH_TIME {
+                break;
+            }
+            let Some(notice) = this.state().backlog.pop_front() else { break };
+            outcome = this.announce(py, call_soon, notice);
+            if outcome.is_err() {
+                // KeyboardInterrupt, or a loop that was closed by a callback: the others keep their turn.
+                break;
+            }
+        }
+        let more = {
+            let mut state = this.state();
+            let more = !state.backlog.is_empty() && !state.armed;
+            state.armed |= more;
+            more
+        };
+        if more {
+            let again = slf.getattr(pyo3::intern!(py, "_deliver_backlog"))?;
+            call_soon.call1((again,))?;
+        }
+        outcome
+    }
+
+    fn announce(&self, py: Python<'_>, call_soon: &Bound<'_, PyAny>, notice: Notice) -> PyResult<()> {
+        match notice {
+            Notice::Done(key) => match self.stand_up(key) {
+                None => Ok(()),
+                Some(Sitter::Waiter(waiter)) => LoopWaiter::wake(waiter.bind(py), call_soon),
+                Some(Sitter::Callback { job, function, context }) => {
+                    let keywords = PyDict::new(py);
+                    keywords.set_item(pyo3::intern!(py, "context"), context)?;
+                    call_soon.call((function, job), Some(&keywords)).map(drop)
+                }
+            },
+            Notice::Upcall(key) => {
+                let job = match self.state().slab.get(key) {
+                    Some(Sitter::Waiter(waiter)) => waiter.get().job(py),
+                    Some(Sitter::Callback { job, .. }) => Some(job.clone_ref(py)),
+                    None => None,
+                };
+                match job {
+                    Some(job) => job.get().run_upcall(py),
+                    None => Ok(()),
+                }
+            }
+        }
+    }
+}
+
+#[pymethods]
+impl LoopInbox {
+    /// The loop's reader callback: the descriptor is readable.
+    fn __call__(slf: &Bound<'_, Self>) -> PyResult<()> {
+        let this = slf.get();
+        if generation::is_inherited(this.inbox.generation()) {
+            // A child that still turns its parent's loop: the events are the parent's.
+            return Ok(());
+        }
+        if let Some(wake) = &this.wake {
+            wake.silence();
+        }
+        let notices = this.inbox.drain();
+        this.state().backlog.extend(notices);
+        Self::deliver(slf)
+    }
+
+    fn _deliver_backlog(slf: &Bound<'_, Self>) -> PyResult<()> {
+        slf.get().state().armed = false;
+        Self::deliver(slf)
+    }
+
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        if let Ok(call_soon) = self.call_soon.try_lock() {
+            visit.call(&*call_soon)?;
+        }
+        let Ok(state) = self.state.try_lock() else { return Ok(()) };
+        for sitter in state.slab.iter() {
+            match sitter {
+                Sitter::Waiter(waiter) => visit.call(waiter)?,
+                Sitter::Callback { job, function, context } => {
+                    visit.call(job)?;
+                    visit.call(function)?;
+                    visit.call(context)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn __clear__(&self) {
+        let call_soon = self.call_soon.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let sitters = self.state().slab.take_all();
+        drop((call_soon, sitters));
+    }
+}
+
+impl Drop for LoopInbox {
+    /// The loop has closed (or the interpreter collects it): its waiters leave, nothing is written any more.
+    fn drop(&mut self) {
+        if generation::is_inherited(self.inbox.generation()) {
+            return;
+        }
+        self.inbox.close();
+        let sitters = self.state().slab.take_all();
+        Python::try_attach(|py| {
+            for sitter in sitters {
+                if let Sitter::Waiter(waiter) = &sitter {
+                    waiter.get().loop_closed(py);
+                }
+            }
+        });
+        // SAFETY: dropped once, here.
+        unsafe { ManuallyDrop::drop(&mut self.inbox) };
+    }
+}
+
+/// Inboxes of loops that take no attributes.
+fn registry(py: Python<'_>) -> PyResult<&Bound<'_, PyAny>> {
+    static REGISTRY: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+    REGISTRY
+        .get_or_try_init(py, || Ok(py.import("weakref")?.getattr("WeakKeyDictionary")?.call0()?.unbind()))
+        .map(|registry| registry.bind(py))
+}

@@ -1,0 +1,22 @@
+//! How a result reaches Python. No engine thread attaches to the interpreter, and none owns a Python object.
+//!
+//! # Layout
+//! - [`loops`]: a loop's inbox, its slab of waiters and the drain that runs on the loop's own thread.
+//! - [`bell`]: the eventfd (or pipe) that a loop watches.
+//! - [`waiter`]: what one `await` of a Job yields to its task.
+//! - [`blocking`]: the thread parked in `Job.wait()`; signals, exit and cancellation there.
+//! - [`dispatcher`]: the one thread of ours that attaches, for callbacks that no loop can run.
+//! - [`site`]: the line of the user's code that made a Job.
+//! - [`running`]: the running loop and its current task.
+//! - [`upcall`]: how the engine asks for Python code.
+//! - [`exit`]: the hook that closes the gate before the interpreter goes.
+
+pub(crate) mod bell;
+pub(crate) mod blocking;
+pub(crate) mod dispatcher;
+pub(crate) mod exit;
+pub(crate) mod loops;
+pub(crate) mod running;
+pub(crate) mod site;
+pub(crate) mod upcall;
+pub(crate) mod waiter;

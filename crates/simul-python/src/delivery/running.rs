@@ -1,0 +1,48 @@
+//! The running loop and its current task, asked of asyncio itself.
+
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
+
+fn get_running_loop(py: Python<'_>) -> PyResult<&Bound<'_, PyAny>> {
+    static FUNCTION: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+    FUNCTION
+        .get_or_try_init(py, || Ok(py.import("asyncio")?.getattr("_get_running_loop")?.unbind()))
+        .map(|function| function.bind(py))
+}
+
+/// The loop that runs on this thread, if any.
+pub(crate) fn event_loop(py: Python<'_>) -> PyResult<Option<Bound<'_, PyAny>>> {
+    let found = get_running_loop(py)?.call0()?;
+    Ok((!found.is_none()).then_some(found))
+}
+
+/// The task that runs on this loop right now, if any.
+pub(crate) fn task<'py>(event_loop: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyAny>>> {
+    let py = event_loop.py();
+    static FUNCTION: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+    let current_task =
+        FUNCTION.get_or_try_init(py, || PyResult::Ok(py.import("asyncio")?.getattr("current_task")?.unbind()))?;
+    let found = current_task.bind(py).call1((event_loop,))?;
+    Ok((!found.is_none()).then_some(found))
+}
+
+/// How many cancellations of this task are pending.
+pub(crate) fn cancelling(task: &Bound<'_, PyAny>) -> PyResult<usize> {
+    task.call_method0(intern!(task.py(), "cancelling"))?.extract()
+}
+
+/// asyncio's own CancelledError, as a task expects it.
+pub(crate) fn cancelled_error(py: Python<'_>, message: Option<Bound<'_, PyAny>>) -> PyErr {
+    static CLASS: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+    let made = CLASS
+        .get_or_try_init(py, || PyResult::Ok(py.import("asyncio")?.getattr("CancelledError")?.unbind()))
+        .and_then(|class| match message {
+            Some(message) => class.bind(py).call1((message,)),
+            None => class.bind(py).call0(),
+        });
+    match made {
+        Ok(exception) => PyErr::from_value(exception),
+        Err(failed) => failed,
+    }
+}

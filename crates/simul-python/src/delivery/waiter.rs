@@ -1,0 +1,409 @@
+//! What one `await` of a Job yields to its task.
+//!
+//! It is the iterator of the `await` and the future that the task waits for, in one object: a task that is cancelled
+//! cancels its future first, so we learn at that very moment that this waiter leaves.
+
+use super::loops::{LoopInbox, Sitter};
+use super::running;
+use crate::bind::job::Job;
+use pyo3::exceptions::{PyRuntimeError, PyStopIteration, PyTypeError};
+use pyo3::gc::{PyTraverseError, PyVisit};
+use pyo3::prelude::*;
+use pyo3::types::PyDict;
+use simul_wake::{Join, SlotKey, Ticket, Waiter};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// Where this `await` stands.
+enum Place {
+    /// Not begun.
+    Fresh,
+    /// Sits in a slot of its loop.
+    Waiting { inbox: Py<LoopInbox>, key: SlotKey, ticket: Ticket },
+    /// The Job has ended; the task has been told.
+    Woken,
+    /// The task was cancelled.
+    Cancelled(Option<Py<PyAny>>),
+    /// The loop was closed.
+    Closed,
+    /// The task has its outcome, or gave the await up.
+    Finished,
+}
+
+struct State {
+    place: Place,
+    job: Option<Py<Job>>,
+    event_loop: Option<Py<PyAny>>,
+    callbacks: Vec<(Py<PyAny>, Option<Py<PyAny>>)>,
+    blocking: bool,
+}
+
+/// One await of one Job.
+#[pyclass(frozen, weakref, module = "simul._simul", name = "_Waiter")]
+pub(crate) struct LoopWaiter {
+    /// Touched by attached threads only, never across a call into Python.
+    state: Mutex<State>,
+}
+
+impl LoopWaiter {
+    pub(crate) fn new(job: Py<Job>) -> Self {
+        Self {
+            state: Mutex::new(State {
+                place: Place::Fresh,
+                job: Some(job),
+                event_loop: None,
+                callbacks: Vec::new(),
+                blocking: false,
+            }),
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn job(&self, py: Python<'_>) -> Option<Py<Job>> {
+        self.state().job.as_ref().map(|job| job.clone_ref(py))
+    }
+
+    /// Takes a slot of the running loop, unless the Job has ended.
+    ///
+    /// # Returns
+    /// The waiter itself, for the task to wait for; None if there is nothing to wait for.
+    pub(crate) fn begin<'py>(slf: &Bound<'py, Self>) -> PyResult<Option<Bound<'py, Self>>> {
+        let py = slf.py();
+        let this = slf.get();
+        let Some(job) = this.job(py) else { return Ok(None) };
+        let job = job.get();
+        job.touch();
+        if job.has_ended() {
+            return Ok(None);
+        }
+        let event_loop = running::event_loop(py)?.ok_or_else(|| {
+            PyRuntimeError::new_err("no running event loop: await a Job in a coroutine, or call .wait() on it")
+        })?;
+        let inbox = LoopInbox::of(&event_loop)?;
+        let key = inbox.get().sit(Sitter::Waiter(slf.clone().unbind()));
+        match job.header().join(Waiter::Slot(inbox.get().shared().clone(), key), true) {
+            Join::Ended => {
+                drop(inbox.get().stand_up(key));
+                Ok(None)
+            }
+            Join::Joined(ticket) => {
+                let mut state = this.state();
+                state.place = Place::Waiting { inbox: inbox.unbind(), key, ticket };
+                state.event_loop = Some(event_loop.unbind());
+                state.blocking = true;
+                Ok(Some(slf.clone()))
+            }
+        }
+    }
+
+    /// The Job has ended: tells the task, by `call_soon` only.
+    pub(crate) fn wake(slf: &Bound<'_, Self>, call_soon: &Bound<'_, PyAny>) -> PyResult<()> {
+        let before = std::mem::replace(&mut slf.get().state().place, Place::Woken);
+        drop(before);
+        Self::tell(slf, call_soon)
+    }
+
+    fn tell(slf: &Bound<'_, Self>, call_soon: &Bound<'_, PyAny>) -> PyResult<()> {
+        let py = slf.py();
+        let callbacks = std::mem::take(&mut slf.get().state().callbacks);
+        for (function, context) in callbacks {
+            match context {
+                None => call_soon.call1((function, slf))?,
+                Some(context) => {
+                    let keywords = PyDict::new(py);
+                    keywords.set_item(pyo3::intern!(py, "context"), context)?;
+                    call_soon.call((function, slf), Some(&keywords))?
+                }
+            };
+        }
+        Ok(())
+    }
+
+    /// Leaves the Job, if this waiter still waits.
+    fn leave(&self, py: Python<'_>, next: Place, drop_if_last: bool) -> bool {
+        let (before, job) = {
+            let mut state = self.state();
+            if !matches!(state.place, Place::Waiting { .. }) {
+                return false;
+            }
+            (std::mem::replace(&mut state.place, next), state.job.as_ref().map(|job| job.clone_ref(py)))
+        };
+        let Place::Waiting { inbox, key, ticket } = before else { return false };
+        if let Some(job) = job
+            && !job.get().is_inherited()
+        {
+            job.get().header().leave(ticket, drop_if_last);
+        }
+        // Our own reference in the slab goes with this.
+        drop(inbox.get().stand_up(key));
+        true
+    }
+
+    /// The loop has gone and took the slot with it. The reference to the Job goes too: if it was the last one, that
+    /// drops the work; other waiters and references keep it.
+    pub(crate) fn loop_closed(&self, py: Python<'_>) {
+        let (before, job, callbacks) = {
+            let mut state = self.state();
+            (std::mem::replace(&mut state.place, Place::Closed), state.job.take(), std::mem::take(&mut state.callbacks))
+        };
+        if let (Place::Waiting { ticket, .. }, Some(job)) = (&before, &job)
+            && !job.get().is_inherited()
+        {
+            job.get().header().leave(*ticket, false);
+        }
+        let _ = py;
+        drop((before, job, callbacks));
+    }
+
+    fn step<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, Self>> {
+        let py = slf.py();
+        let this = slf.get();
+        enum Step {
+            Begin,
+            Again,
+            Finish,
+            Cancelled(Option<Py<PyAny>>),
+            Closed,
+            Reused,
+        }
+        let step = {
+            let mut state = this.state();
+            match &state.place {
+                Place::Fresh => Step::Begin,
+                Place::Waiting { .. } => {
+                    state.blocking = true;
+                    Step::Again
+                }
+                Place::Woken => Step::Finish,
+                Place::Cancelled(message) => Step::Cancelled(message.as_ref().map(|message| message.clone_ref(py))),
+                Place::Closed => Step::Closed,
+                Place::Finished => Step::Reused,
+            }
+        };
+        match step {
+            Step::Begin => {
+                if let Some(waiting) = Self::begin(slf)? {
+                    return Ok(waiting);
+                }
+            }
+            Step::Again => return Ok(slf.clone()),
+            Step::Finish => {}
+            Step::Cancelled(message) => {
+                return Err(running::cancelled_error(py, message.map(|held| held.into_bound(py))));
+            }
+            Step::Closed => return Err(PyRuntimeError::new_err("Event loop is closed")),
+            Step::Reused => return Err(PyRuntimeError::new_err("this await has ended already")),
+        }
+        let job = {
+            let mut state = this.state();
+            state.place = Place::Finished;
+            state.job.take()
+        };
+        let Some(job) = job else { return Err(PyRuntimeError::new_err("this await has ended already")) };
+        Err(match job.get().outcome(py) {
+            Ok(value) => PyStopIteration::new_err((value,)),
+            Err(error) => error,
+        })
+    }
+}
+
+#[pymethods]
+impl LoopWaiter {
+    fn __await__(slf: Bound<'_, Self>) -> Bound<'_, Self> {
+        slf
+    }
+
+    fn __iter__(slf: Bound<'_, Self>) -> Bound<'_, Self> {
+        slf
+    }
+
+    fn __next__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, Self>> {
+        Self::step(slf)
+    }
+
+    fn send<'py>(slf: &Bound<'py, Self>, value: &Bound<'py, PyAny>) -> PyResult<Bound<'py, Self>> {
+        if !value.is_none() {
+            return Err(PyTypeError::new_err("can't send a value into the await of a Job"));
+        }
+        Self::step(slf)
+    }
+
+    #[pyo3(signature = (exception, value=None, traceback=None))]
+    fn throw(
+        slf: &Bound<'_, Self>,
+        exception: &Bound<'_, PyAny>,
+        value: Option<&Bound<'_, PyAny>>,
+        traceback: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<()> {
+        slf.get().leave(slf.py(), Place::Finished, true);
+        Err(thrown(exception, value, traceback)?)
+    }
+
+    fn close(slf: &Bound<'_, Self>) {
+        slf.get().leave(slf.py(), Place::Finished, true);
+    }
+
+    #[getter]
+    fn _asyncio_future_blocking(&self) -> bool {
+        self.state().blocking
+    }
+
+    #[setter(_asyncio_future_blocking)]
+    fn set_blocking(&self, blocking: bool) {
+        self.state().blocking = blocking;
+    }
+
+    fn get_loop(&self, py: Python<'_>) -> Option<Py<PyAny>> {
+        self.state().event_loop.as_ref().map(|event_loop| event_loop.clone_ref(py))
+    }
+
+    #[getter]
+    fn _loop(&self, py: Python<'_>) -> Option<Py<PyAny>> {
+        self.get_loop(py)
+    }
+
+    #[pyo3(signature = (function, *, context=None))]
+    fn add_done_callback(slf: &Bound<'_, Self>, function: Py<PyAny>, context: Option<Py<PyAny>>) -> PyResult<()> {
+        let py = slf.py();
+        let this = slf.get();
+        {
+            let mut state = this.state();
+            state.callbacks.push((function, context));
+            if matches!(state.place, Place::Fresh | Place::Waiting { .. }) {
+                return Ok(());
+            }
+        }
+        match this.get_loop(py) {
+            Some(event_loop) => Self::tell(slf, &event_loop.bind(py).getattr(pyo3::intern!(py, "call_soon"))?),
+            None => Ok(()),
+        }
+    }
+
+    fn remove_done_callback(&self, function: &Bound<'_, PyAny>) -> PyResult<usize> {
+        // Compared outside of the lock: equality may run Python code.
+        let held = std::mem::take(&mut self.state().callbacks);
+        let before = held.len();
+        let mut kept = Vec::with_capacity(before);
+        for (known, context) in held {
+            if !known.bind(function.py()).eq(function)? {
+                kept.push((known, context));
+            }
+        }
+        let removed = before - kept.len();
+        self.state().callbacks.extend(kept);
+        Ok(removed)
+    }
+
+    /// The task is being cancelled: this waiter leaves the Job now.
+    #[pyo3(signature = (msg=None))]
+    fn cancel(slf: &Bound<'_, Self>, msg: Option<Py<PyAny>>) -> PyResult<bool> {
+        let py = slf.py();
+        let this = slf.get();
+        if !this.leave(py, Place::Cancelled(msg), true) {
+            return Ok(false);
+        }
+        if let Some(event_loop) = this.get_loop(py) {
+            Self::tell(slf, &event_loop.bind(py).getattr(pyo3::intern!(py, "call_soon"))?)?;
+        }
+        Ok(true)
+    }
+
+    fn cancelled(&self) -> bool {
+        matches!(self.state().place, Place::Cancelled(_))
+    }
+
+    fn done(&self) -> bool {
+        !matches!(self.state().place, Place::Fresh | Place::Waiting { .. })
+    }
+
+    /// Asked by the task when it wakes: only a cancel is an answer, the outcome is read by the await itself.
+    fn result(&self, py: Python<'_>) -> PyResult<()> {
+        let message = match &self.state().place {
+            Place::Cancelled(message) => message.as_ref().map(|message| message.clone_ref(py)),
+            _ => return Ok(()),
+        };
+        Err(running::cancelled_error(py, message.map(|held| held.into_bound(py))))
+    }
+
+    fn exception(&self, py: Python<'_>) -> PyResult<()> {
+        self.result(py)
+    }
+
+    fn __repr__(&self, py: Python<'_>) -> String {
+        let (word, job) = {
+            let state = self.state();
+            let word = match state.place {
+                Place::Fresh => "fresh",
+                Place::Waiting { .. } => "pending",
+                Place::Cancelled(_) => "cancelled",
+                Place::Closed => "closed",
+                Place::Woken | Place::Finished => "finished",
+            };
+            (word, state.job.as_ref().map(|job| job.clone_ref(py)))
+        };
+        match job {
+            Some(job) => format!("<await of {} {word}>", job.get().name()),
+            None => format!("<await {word}>"),
+        }
+    }
+
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        let Ok(state) = self.state.try_lock() else { return Ok(()) };
+        match &state.place {
+            Place::Waiting { inbox, .. } => visit.call(inbox)?,
+            Place::Cancelled(Some(message)) => visit.call(message)?,
+            _ => {}
+        }
+        visit.call(&state.job)?;
+        visit.call(&state.event_loop)?;
+        for (function, context) in &state.callbacks {
+            visit.call(function)?;
+            visit.call(context)?;
+        }
+        Ok(())
+    }
+
+    fn __clear__(&self) {
+        let (place, event_loop, callbacks) = {
+            let mut state = self.state();
+            (
+                match state.place {
+                    // Its slot keeps it reachable; breaking the cycle elsewhere is enough.
+                    Place::Waiting { .. } => None,
+                    _ => Some(std::mem::replace(&mut state.place, Place::Finished)),
+                },
+                state.event_loop.take(),
+                std::mem::take(&mut state.callbacks),
+            )
+        };
+        drop((place, event_loop, callbacks));
+    }
+}
+
+impl Drop for LoopWaiter {
+    fn drop(&mut self) {
+        // An await that was given up without a word (its coroutine was collected) leaves like one that was closed.
+        Python::try_attach(|py| self.leave(py, Place::Finished, true));
+    }
+}
+
+/// The exception that `throw` was given, in any of its three forms.
+pub(crate) fn thrown(
+    exception: &Bound<'_, PyAny>,
+    value: Option<&Bound<'_, PyAny>>,
+    traceback: Option<&Bound<'_, PyAny>>,
+) -> PyResult<PyErr> {
+    let is_class = exception.is_instance_of::<pyo3::types::PyType>();
+    let raised = match (is_class, value.filter(|value| !value.is_none())) {
+        (true, Some(value)) if value.is_instance(exception)? => value.clone(),
+        (true, Some(value)) => exception.call1((value,))?,
+        (true, None) => exception.call0()?,
+        (false, _) => exception.clone(),
+    };
+    if let Some(traceback) = traceback.filter(|traceback| !traceback.is_none()) {
+        raised.call_method1("with_traceback", (traceback,))?;
+    }
+    Ok(PyErr::from_value(raised))
+}

@@ -1,0 +1,272 @@
+//! A Job's state: settled once, by the work or by a cancel; it holds the list of its waiters.
+
+use crate::generation;
+use crate::sync::{AtomicU8, Mutex, Ordering, UnsafeCell, lock};
+use crate::waiter::Waiter;
+use simul_core::Result;
+use std::fmt;
+use std::task::Waker;
+
+/// How far the work is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Phase {
+    /// Running, or about to.
+    Pending,
+    /// The outcome is being written.
+    Settling,
+    /// The outcome stands and has not been taken.
+    Done,
+    /// The outcome stood and has been taken.
+    Taken,
+    /// Dropped before it ended.
+    Cancelled,
+}
+
+const PENDING: u8 = 0;
+const SETTLING: u8 = 1;
+const DONE: u8 = 2;
+const TAKEN: u8 = 3;
+const CANCELLED: u8 = 4;
+
+/// Names one waiter of one Core.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ticket(u64);
+
+/// What came of joining.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Join {
+    /// The waiter will be woken.
+    Joined(Ticket),
+    /// There is nothing to wait for any more; the waiter was not kept.
+    Ended,
+}
+
+#[derive(Debug)]
+struct Entry {
+    ticket: Ticket,
+    waiter: Waiter,
+    /// A callback is told of the end but does not keep the work going.
+    counts: bool,
+}
+
+#[derive(Debug, Default)]
+struct Waiters {
+    entries: Vec<Entry>,
+    next_ticket: u64,
+    /// Wakes the task that drives the work, so that it drops the work after a cancel.
+    driver: Option<Waker>,
+}
+
+/// The part of a [`Core`] that does not depend on the type of its outcome.
+#[derive(Debug)]
+pub struct Header {
+    generation: u32,
+    phase: AtomicU8,
+    waiters: Mutex<Waiters>,
+}
+
+impl Header {
+    fn new() -> Self {
+        Self {
+            generation: generation::current(),
+            phase: AtomicU8::new(PENDING),
+            waiters: Mutex::new(Waiters::default()),
+        }
+    }
+
+    /// Whether this belongs to a process that this one was forked from. Then nothing else here may be called.
+    #[inline]
+    pub fn is_inherited(&self) -> bool {
+        generation::is_inherited(self.generation)
+    }
+
+    /// How far the work is.
+    #[inline]
+    pub fn phase(&self) -> Phase {
+        match self.phase.load(Ordering::Acquire) {
+            PENDING => Phase::Pending,
+            SETTLING => Phase::Settling,
+            DONE => Phase::Done,
+            TAKEN => Phase::Taken,
+            _ => Phase::Cancelled,
+        }
+    }
+
+    /// Whether an outcome stands or the work was cancelled.
+    #[inline]
+    pub fn is_done(&self) -> bool {
+        self.phase.load(Ordering::Acquire) >= DONE
+    }
+
+    /// Whether the work was dropped before it ended.
+    #[inline]
+    pub fn is_cancelled(&self) -> bool {
+        self.phase.load(Ordering::Acquire) == CANCELLED
+    }
+
+    /// Waits from now on. A waiter that `counts` keeps the work going; the last such one to [`leave`](Self::leave)
+    /// may end it.
+    pub fn join(&self, waiter: Waiter, counts: bool) -> Join {
+        let mut waiters = lock(&self.waiters);
+        // Under the lock, since settling takes the list under the lock after it has stored the phase.
+        if self.is_done() {
+            return Join::Ended;
+        }
+        let ticket = Ticket(waiters.next_ticket);
+        waiters.next_ticket += 1;
+        waiters.entries.push(Entry { ticket, waiter, counts });
+        Join::Joined(ticket)
+    }
+
+    /// Waits no longer. With `drop_if_last`, the work is dropped when no counting waiter is left.
+    ///
+    /// # Returns
+    /// Whether the waiter was still waiting.
+    pub fn leave(&self, ticket: Ticket, drop_if_last: bool) -> bool {
+        let mut waiters = lock(&self.waiters);
+        let Some(at) = waiters.entries.iter().position(|entry| entry.ticket == ticket) else {
+            return false;
+        };
+        let left = waiters.entries.remove(at);
+        let last = left.counts && !waiters.entries.iter().any(|entry| entry.counts);
+        // The waiter is dropped outside of the lock: it may own anything.
+        drop(waiters);
+        drop(left);
+        if last && drop_if_last {
+            self.cancel();
+        }
+        true
+    }
+
+    /// Replaces the waker of a Rust task that waits already.
+    pub fn renew(&self, ticket: Ticket, waker: &Waker) -> Join {
+        let mut waiters = lock(&self.waiters);
+        match waiters.entries.iter_mut().find(|entry| entry.ticket == ticket) {
+            Some(entry) => {
+                if !matches!(&entry.waiter, Waiter::Task(old) if old.will_wake(waker)) {
+                    entry.waiter = Waiter::Task(waker.clone());
+                }
+                Join::Joined(ticket)
+            }
+            None => Join::Ended,
+        }
+    }
+
+    /// How many waiters keep the work going.
+    pub fn waiting(&self) -> usize {
+        lock(&self.waiters).entries.iter().filter(|entry| entry.counts).count()
+    }
+
+    /// Ends the work for everybody, unless it has ended.
+    ///
+    /// # Returns
+    /// Whether this call ended it.
+    pub fn cancel(&self) -> bool {
+        if self.phase.compare_exchange(PENDING, CANCELLED, Ordering::AcqRel, Ordering::Acquire).is_err() {
+            return false;
+        }
+        let driver = self.wake_all();
+        if let Some(driver) = driver {
+            driver.wake();
+        }
+        true
+    }
+
+    /// Remembers how to reach the task that drives the work.
+    ///
+    /// # Returns
+    /// False if the work has been cancelled already: then it must not start.
+    pub fn driven_by(&self, driver: &Waker) -> bool {
+        let mut waiters = lock(&self.waiters);
+        if self.is_done() {
+            return false;
+        }
+        waiters.driver = Some(driver.clone());
+        true
+    }
+
+    /// Asks some waiter's thread to run an upcall.
+    ///
+    /// # Returns
+    /// Whether one was found.
+    pub fn upcall(&self) -> bool {
+        lock(&self.waiters).entries.iter().any(|entry| entry.waiter.poke())
+    }
+
+    fn wake_all(&self) -> Option<Waker> {
+        let mut waiters = lock(&self.waiters);
+        let entries = std::mem::take(&mut waiters.entries);
+        let driver = waiters.driver.take();
+        drop(waiters);
+        for entry in entries {
+            entry.waiter.wake();
+        }
+        driver
+    }
+}
+
+/// Any [`Core`], whatever the type of its outcome.
+pub trait AsHeader: Send + Sync {
+    /// The part that does not depend on the type.
+    fn header(&self) -> &Header;
+}
+
+impl<T: Send> AsHeader for Core<T> {
+    fn header(&self) -> &Header {
+        &self.header
+    }
+}
+
+/// A Job's state with its outcome.
+pub struct Core<T> {
+    header: Header,
+    outcome: UnsafeCell<Option<Result<T>>>,
+}
+
+// SAFETY: the outcome is written by the one thread that moved the phase from PENDING to SETTLING, and read by the one
+// that moved it from DONE to TAKEN; the phase's release and acquire order the two.
+unsafe impl<T: Send> Sync for Core<T> {}
+
+impl<T> fmt::Debug for Core<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Core").field("phase", &self.header.phase()).finish_non_exhaustive()
+    }
+}
+
+impl<T> Default for Core<T> {
+    fn default() -> Self {
+        Self { header: Header::new(), outcome: UnsafeCell::new(None) }
+    }
+}
+
+impl<T> Core<T> {
+    /// The part that does not depend on `T`.
+    #[inline]
+    pub fn header(&self) -> &Header {
+        &self.header
+    }
+
+    /// Stores the outcome and wakes every waiter; dropped if the work was cancelled before.
+    ///
+    /// # Returns
+    /// Whether this outcome stands.
+    pub fn settle(&self, outcome: Result<T>) -> bool {
+        let phase = &self.header.phase;
+        if phase.compare_exchange(PENDING, SETTLING, Ordering::AcqRel, Ordering::Acquire).is_err() {
+            return false;
+        }
+        // SAFETY: only the winner of the exchange above gets here, and nobody reads before DONE.
+        self.outcome.with_mut(|place| unsafe { *place = Some(outcome) });
+        phase.store(DONE, Ordering::Release);
+        drop(self.header.wake_all());
+        true
+    }
+
+    /// Takes the outcome; `None` if there is none, or it has been taken.
+    pub fn take(&self) -> Option<Result<T>> {
+        let phase = &self.header.phase;
+        phase.compare_exchange(DONE, TAKEN, Ordering::AcqRel, Ordering::Acquire).ok()?;
+        // SAFETY: only the winner of the exchange above gets here, after the outcome was published.
+        self.outcome.with_mut(|place| unsafe { (*place).take() })
+    }
+}

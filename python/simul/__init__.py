@@ -1,0 +1,101 @@
+"""simul runs many I/O calls at once, with or without ``await``.
+
+Every call that does I/O returns a :class:`Job`: work that is already running. ``await`` it in a coroutine, on any
+event loop; call ``.wait()`` anywhere else.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from simul._simul import __version__
+from simul.errors import (
+    AuthError,
+    CancelledError,
+    ClosedError,
+    ConnectError,
+    DeadlockError,
+    DecodeError,
+    ForkedError,
+    InternalError,
+    InvalidError,
+    InvalidStateError,
+    NestedLoopError,
+    NotAwaitedError,
+    NotFoundError,
+    ProtocolError,
+    QueryError,
+    RateLimitedError,
+    RepoError,
+    SimulError,
+    StatusError,
+    StoreError,
+    TimeoutError,  # noqa: A004  (asyncio's name)
+    TlsError,
+    TooLargeError,
+)
+from simul.job import Job, setup_async, shutdown
+
+if TYPE_CHECKING:
+    from simul import git, testing
+    from simul.bridge import async_handler
+    from simul.git import Limits, RepoManager
+
+__all__ = [
+    "AuthError",
+    "CancelledError",
+    "ClosedError",
+    "ConnectError",
+    "DeadlockError",
+    "DecodeError",
+    "ForkedError",
+    "InternalError",
+    "InvalidError",
+    "InvalidStateError",
+    "Job",
+    "Limits",
+    "NestedLoopError",
+    "NotAwaitedError",
+    "NotFoundError",
+    "ProtocolError",
+    "QueryError",
+    "RateLimitedError",
+    "RepoError",
+    "RepoManager",
+    "SimulError",
+    "StatusError",
+    "StoreError",
+    "TimeoutError",
+    "TlsError",
+    "TooLargeError",
+    "__version__",
+    "async_handler",
+    "git",
+    "setup_async",
+    "shutdown",
+    "testing",
+]
+
+# Loaded at first use, so that `import simul` stays quick.
+_LAZY = {
+    "Limits": "simul.git",
+    "RepoManager": "simul.git",
+    "async_handler": "simul.bridge",
+}
+_MODULES = {"git", "testing"}
+
+
+def __getattr__(name: str) -> object:
+    if name in _LAZY:
+        found: object = getattr(import_module(_LAZY[name]), name)
+    elif name in _MODULES:
+        found = import_module(f"simul.{name}")
+    else:
+        raise AttributeError(f"module 'simul' has no attribute {name!r}")
+    globals()[name] = found
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
