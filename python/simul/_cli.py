@@ -1,4 +1,4 @@
-"""The `simul` command of an installed wheel: the same Rust code as the cargo-built binary, called through the module."""
+"""The `simul` command of an installed wheel: the same Rust code as in the cargo-built binary."""
 
 from __future__ import annotations
 
