@@ -4,10 +4,12 @@
 //! - [`error`]: [`RepoError`], why one repository could not be had, beside the results of the others.
 //! - [`program`]: [`Git`], the git program, its version floor and its hardened environment.
 //! - [`record`]: what one row of each table holds, before it becomes a column.
+//! - [`table`]: the tables themselves, in Arrow's format, and the files that hold them.
 
 pub mod error;
 pub mod program;
 pub mod record;
+pub mod table;
 
 pub use error::{RepoError, RepoErrorKind};
 pub use program::Git;
