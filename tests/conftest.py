@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -43,3 +45,24 @@ def git_folder(tmp_path: Path) -> Path:
         at = f"2026-01-{day:02}T12:00:00+0100"
         git(folder, "commit", "--quiet", "-m", f"Note {day}", GIT_AUTHOR_DATE=at, GIT_COMMITTER_DATE=at)
     return folder
+
+
+@pytest.fixture
+def run_program(git_folder: Path) -> Callable[..., str]:
+    """Run Python there in a process of its own; it must end well and say nothing on stderr. Returns its stdout."""
+
+    def run(*words: str) -> str:
+        ran = subprocess.run(
+            [sys.executable, "-W", "error", *words],
+            cwd=git_folder,
+            env=os.environ | {"HOME": str(git_folder), "NO_COLOR": "1"},
+            capture_output=True,
+            text=True,
+            timeout=60,
+            stdin=subprocess.DEVNULL,
+            check=False,
+        )
+        assert (ran.returncode, ran.stderr) == (0, ""), ran.stdout
+        return ran.stdout
+
+    return run

@@ -4,9 +4,7 @@ from collections.abc import Callable, Coroutine, Generator
 from contextvars import Context
 from datetime import timedelta
 from types import GenericAlias, TracebackType
-from typing import Any, Generic, NoReturn, TypeVar, final
-
-from typing_extensions import Self
+from typing import Any, Generic, NoReturn, Self, TypeVar, final
 
 _T_co = TypeVar("_T_co", covariant=True)
 _Value = TypeVar("_Value", int, float, str, bytes, None)

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import ast
-import os
 import re
-import subprocess
-import sys
+from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -35,19 +33,9 @@ def snippets() -> list[tuple[str, str]]:
     return found
 
 
-@pytest.mark.parametrize(("where", "source"), snippets(), ids=lambda value: value if "\n" not in value else "")
-def test_a_python_snippet_of_the_documentation_runs(where: str, source: str, git_folder: Path) -> None:
-    ran = subprocess.run(
-        [sys.executable, "-W", "error", "-c", source],
-        cwd=git_folder,
-        env=os.environ | {"HOME": str(git_folder), "NO_COLOR": "1"},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        stdin=subprocess.DEVNULL,
-        check=False,
-    )
-    assert (ran.returncode, ran.stderr) == (0, ""), f"{where}\n{ran.stdout}"
+@pytest.mark.parametrize("source", [pytest.param(source, id=where) for where, source in snippets()])
+def test_a_python_snippet_of_the_documentation_runs(source: str, run_program: Callable[..., str]) -> None:
+    run_program("-c", source)
 
 
 def test_links_between_pages_lead_to_files() -> None:
@@ -72,21 +60,16 @@ def test_every_decision_is_listed_and_numbered_without_a_gap() -> None:
     assert [name for name in numbered if f"({name})" not in index] == []
 
 
-@pytest.mark.parametrize("path", under("python", ".py"), ids=str)
-def test_examples_in_docstrings_run(path: Path, git_folder: Path) -> None:
-    module = ".".join(part for part in path.with_suffix("").parts[1:] if part != "__init__")
-    if module.endswith(("_cli", "__main__")):
-        return  # programs, not examples
-    ran = subprocess.run(
-        [sys.executable, "-W", "error", "-c", DOCTEST, module],
-        cwd=git_folder,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        stdin=subprocess.DEVNULL,
-        check=False,
-    )
-    assert ran.returncode == 0, ran.stdout + ran.stderr
+def modules() -> list[str]:
+    found = [
+        ".".join(part for part in p.with_suffix("").parts[1:] if part != "__init__") for p in under("python", ".py")
+    ]
+    return [name for name in found if not name.endswith(("_cli", "__main__"))]  # these are programs
+
+
+@pytest.mark.parametrize("module", modules())
+def test_examples_in_docstrings_run(module: str, run_program: Callable[..., str]) -> None:
+    run_program("-c", DOCTEST, module)
 
 
 def test_every_python_module_has_a_docstring() -> None:

@@ -2,20 +2,12 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-
-from .tree import ROOT, table
+from .cargo import metadata
+from .tree import table
 
 
 def cargo_arrows() -> dict[str, set[str]]:
-    out = subprocess.run(
-        ["cargo", "metadata", "--format-version=1", "--no-deps", "--locked", "--offline"],
-        check=True,
-        capture_output=True,
-        cwd=ROOT,
-    ).stdout
-    packages = json.loads(out)["packages"]
+    packages = metadata()["packages"]
     names = {package["name"] for package in packages}
     return {
         package["name"]: {d["name"] for d in package["dependencies"] if d["kind"] != "dev"} & names
@@ -32,9 +24,8 @@ def test_the_layer_table_equals_what_cargo_builds() -> None:
 
 def test_arrows_point_down_only() -> None:
     order = [row[0] for row in table("ARCHITECTURE.md", "Layers")]
-    built = cargo_arrows()
     looked_at = 0
-    for name, uses in built.items():
+    for name, uses in cargo_arrows().items():
         for used in uses:
             looked_at += 1
             assert order.index(used) < order.index(name), f"{name} uses {used}, which stands above it"
@@ -42,11 +33,5 @@ def test_arrows_point_down_only() -> None:
 
 
 def test_only_simul_python_names_pyo3() -> None:
-    out = subprocess.run(
-        ["cargo", "metadata", "--format-version=1", "--no-deps", "--locked", "--offline"],
-        check=True,
-        capture_output=True,
-        cwd=ROOT,
-    ).stdout
-    users = {p["name"] for p in json.loads(out)["packages"] if any(d["name"] == "pyo3" for d in p["dependencies"])}
+    users = {p["name"] for p in metadata()["packages"] if any(d["name"] == "pyo3" for d in p["dependencies"])}
     assert users == {"simul-python"}
