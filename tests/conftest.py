@@ -62,7 +62,8 @@ def run_program(git_folder: Path) -> Callable[..., str]:
             stdin=subprocess.DEVNULL,
             check=False,
         )
-        assert (ran.returncode, ran.stderr) == (0, ""), ran.stdout
+        assert ran.returncode == 0, ran.stdout + ran.stderr
+        assert ran.stderr == ""
         return ran.stdout
 
     return run
