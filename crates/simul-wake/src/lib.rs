@@ -14,7 +14,7 @@
 //! - No waiter is forgotten: a waiter that joined is woken by settling, unless it left before.
 //! - A push that finds an inbox empty rings its bell, exactly once until the inbox is drained.
 //!
-//! The models under `tests/loom.rs` (built with `--cfg simul_loom`) check these against every interleaving.
+//! The models under `tests/loom.rs` (`./dev loom`) check these against every interleaving.
 
 pub mod core;
 pub mod gate;
