@@ -4,6 +4,8 @@ use crate::child::{ChildOptions, spawn_group_async};
 use crate::{Job, spawn};
 use simul_core::{Error, Kind};
 use simul_wake::generation::CloseInChild;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use tokio::net::TcpStream;
 
@@ -82,14 +84,16 @@ pub fn child(arguments: Vec<String>) -> Job<i32> {
     })
 }
 
-/// `count` timers that are due at the same moment; each resolves to its number.
+/// `count` timers that are due at the same moment; each resolves to its place in the order in which they ended.
 pub fn storm(count: usize, duration: Duration) -> Vec<Job<usize>> {
     let due = tokio::time::Instant::now() + duration;
+    let ended = Arc::new(AtomicUsize::new(0));
     (0..count)
-        .map(|number| {
+        .map(|_| {
+            let ended = ended.clone();
             spawn("storm", async move {
                 tokio::time::sleep_until(due).await;
-                Ok(number)
+                Ok(ended.fetch_add(1, Ordering::Relaxed))
             })
         })
         .collect()

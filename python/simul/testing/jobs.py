@@ -80,5 +80,9 @@ def child(arguments: list[str]) -> Job[int]:
 
 
 def storm(count: int, seconds: float) -> list[Job[int]]:
-    """Make ``count`` timers that are due at the same moment; each resolves to its number."""
+    """Make ``count`` timers that are due at the same moment.
+
+    Returns:
+        Jobs; each resolves to its place in the order in which they ended (exact with one worker).
+    """
     return _simul.testing_storm(count, seconds)
