@@ -6,7 +6,21 @@ use simul_wake::{Core, Phase};
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll};
+
+/// Works that have been started and not yet dropped.
+static LIVE: AtomicUsize = AtomicUsize::new(0);
+
+/// How many Jobs of this process still hold their work: an ended or cancelled Job does not.
+pub fn live() -> usize {
+    LIVE.load(Ordering::Relaxed)
+}
+
+/// The parent's works are not this process's.
+pub(crate) fn forget_live() {
+    LIVE.store(0, Ordering::Relaxed);
+}
 
 /// Polls `work` until it ends or its [`Core`] is cancelled, whichever is first. The work is dropped *before* anybody
 /// is told, so that its socket is closed and its permit free when a waiter wakes.
@@ -18,11 +32,13 @@ pub(crate) struct Drive<T, F> {
 
 impl<T, F> Drive<T, F> {
     pub(crate) fn new(core: Arc<Core<T>>, work: F) -> Self {
+        LIVE.fetch_add(1, Ordering::Relaxed);
         Self { core, work: Some(Box::pin(work)), started: false }
     }
 
     fn drop_work(&mut self) {
-        let work = self.work.take();
+        let Some(work) = self.work.take() else { return };
+        LIVE.fetch_sub(1, Ordering::Relaxed);
         // A panic in a destructor has no waiter left to be told.
         let _ = panics::caught(move || drop(work));
     }

@@ -3,7 +3,7 @@
 //! The runtime hangs on an atomic pointer and nothing else, so that a forked child can leave the parent's alone
 //! without a lock: an engine of an older generation is leaked, never dropped (its threads are not in this process).
 
-use crate::{panics, signals};
+use crate::{drive, panics, signals};
 use simul_core::{Error, Kind, Result};
 use simul_wake::{gate, generation};
 use std::ptr;
@@ -113,6 +113,7 @@ fn start(workers: usize) -> Result<&'static Engine> {
     if unsafe { before.as_ref() }.is_some_and(|engine| engine.generation != generation) {
         // First start in a forked child: the threads counted so far belong to the parent.
         THREADS.store(0, Ordering::Relaxed);
+        drive::forget_live();
     }
     let runtime = signals::blocked(|| {
         Builder::new_multi_thread()

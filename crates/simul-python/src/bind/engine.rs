@@ -10,10 +10,26 @@ use simul_wake::{generation, inbox};
 use std::ffi::CString;
 use std::time::Duration;
 
-/// Starts the engine; again, it does nothing.
+/// Start the engine now instead of at the first call; again, it does nothing.
+///
+/// Args:
+///     workers: Threads that drive I/O, 1 to 64; default: 1 on up to 3 cores, else 2.
+///
+/// Raises:
+///     simul.InvalidError: ``workers`` is out of range.
+///
+/// Threads and loops:
+///     Any thread; safe before ``os.fork()``: a child starts its own engine at its first call. A later call with
+///     another number of workers warns and changes nothing.
+///
+/// Example:
+///     >>> import simul
+///     >>> simul.setup_async()
 #[pyfunction]
 #[pyo3(signature = (workers=None))]
-fn setup_async(py: Python<'_>, workers: Option<usize>) -> PyResult<()> {
+fn setup_async(py: Python<'_>, workers: Option<i64>) -> PyResult<()> {
+    // Below zero is out of range like 0, and gets the same answer.
+    let workers = workers.map(|workers| usize::try_from(workers).unwrap_or(0));
     exit::ensure_hook(py)?;
     let found = py.detach(|| simul_engine::setup(Options { workers })).map_err(|error| errors::to_pyerr(py, &error))?;
     if let Setup::RunningWith(running) = found {
@@ -26,7 +42,13 @@ fn setup_async(py: Python<'_>, workers: Option<usize>) -> PyResult<()> {
     Ok(())
 }
 
-/// Ends the engine; pending Jobs fail with ClosedError.
+/// End the engine: pending Jobs fail with ClosedError, sockets close, children are killed.
+///
+/// Args:
+///     timeout: Seconds to wait at most for work that blocks; default 1.
+///
+/// Threads and loops:
+///     Any thread. The exit of the interpreter does this by itself; a later call starts a new engine.
 #[pyfunction]
 #[pyo3(signature = (timeout=1.0))]
 fn shutdown(py: Python<'_>, timeout: f64) -> PyResult<()> {
@@ -36,12 +58,18 @@ fn shutdown(py: Python<'_>, timeout: f64) -> PyResult<()> {
     Ok(())
 }
 
-/// The engine's figures since the process began.
+/// The engine's figures: wake-ups of loops, drains, live Jobs, engine threads, and the generation (forks).
+///
+/// Example:
+///     >>> from simul.testing import statistics
+///     >>> statistics()["generation"]
+///     1
 #[pyfunction]
 fn statistics(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
     let figures = PyDict::new(py);
     figures.set_item("wake_ups", inbox::wake_ups())?;
     figures.set_item("drains", loops::drains())?;
+    figures.set_item("live_jobs", simul_engine::drive::live())?;
     figures.set_item("engine_threads", simul_engine::runtime::threads())?;
     figures.set_item("generation", generation::current())?;
     Ok(figures)

@@ -60,7 +60,24 @@ enum Settled {
     Raised(PyErr),
 }
 
-/// Work that is already running.
+/// Work that is already running: ``await`` it in a coroutine, call ``.wait()`` anywhere else.
+///
+/// A Job is a coroutine object that has already started: ``create_task``, ``TaskGroup``, ``gather``, ``wait_for``,
+/// ``shield`` and ``asyncio.run`` take it as they take any coroutine. It may be awaited any number of times, by several
+/// tasks, on several loops and threads at once, and waited for beside that.
+///
+/// Cancellation:
+///     The work is dropped when the last task that awaits it is cancelled, by ``cancel()`` or ``close()``, or when the
+///     last reference goes while nobody waits. Dropped means at once: sockets close, children are killed.
+///     ``detach()`` lets it go on without references.
+///
+/// Threads and loops:
+///     Bound to no loop: each await binds its own waiter to the loop that runs then.
+///
+/// Example:
+///     >>> from simul.testing import jobs
+///     >>> jobs.ready(7).wait()
+///     7
 #[pyclass(frozen, weakref, generic, module = "simul")]
 pub(crate) struct Job {
     /// Left alone, never dropped, in a forked child.
@@ -190,11 +207,13 @@ impl Job {
 
 #[pymethods]
 impl Job {
+    /// Await from a coroutine, on any event loop.
     fn __await__(slf: &Bound<'_, Self>) -> LoopWaiter {
         slf.get().touch();
         LoopWaiter::new(slf.clone().unbind())
     }
 
+    /// One step, as asyncio's tasks make it: a waiter for the running loop, or StopIteration with the result.
     fn send<'py>(slf: &Bound<'py, Self>, value: &Bound<'py, PyAny>) -> PyResult<Bound<'py, LoopWaiter>> {
         let py = slf.py();
         if !value.is_none() {
@@ -213,6 +232,7 @@ impl Job {
         })
     }
 
+    /// Raise ``exception`` here, as asyncio does when the task is cancelled.
     #[pyo3(signature = (exception, value=None, traceback=None))]
     fn throw(
         &self,
@@ -225,12 +245,27 @@ impl Job {
         Err(thrown(exception, value, traceback)?)
     }
 
-    /// Drops the work for everybody, if it has not ended.
+    /// Drop the work for everybody, if it has not ended; as ``cancel()``, for those who close coroutines.
     fn close(&self) {
         self.cancel();
     }
 
-    /// Blocks until the work has ended and returns its result.
+    /// Block this thread until the work has ended, and return its result.
+    ///
+    /// Args:
+    ///     timeout: Seconds or a timedelta; None (the default) waits without limit.
+    ///
+    /// Raises:
+    ///     simul.TimeoutError: The time was up first; the work goes on.
+    ///     simul.CancelledError: Somebody cancelled the Job.
+    ///     simul.ForkedError: The Job was pending in the process that this one was forked from.
+    ///
+    /// Cancellation:
+    ///     Ctrl-C drops the work, unless others wait for it too, and raises KeyboardInterrupt.
+    ///
+    /// Threads and loops:
+    ///     Any thread; the interpreter is free meanwhile. Where a loop runs on this thread it stands still, which is
+    ///     warned of once a call site: await instead.
     #[pyo3(signature = (timeout=None))]
     fn wait(slf: &Bound<'_, Self>, timeout: Option<&Bound<'_, PyAny>>) -> PyResult<Py<PyAny>> {
         let py = slf.py();
@@ -240,6 +275,7 @@ impl Job {
         slf.get().outcome(py)
     }
 
+    /// Whether the work has ended, by an outcome or by a cancel.
     fn done(&self, py: Python<'_>) -> PyResult<bool> {
         if self.settled.get().is_none() && self.is_inherited() {
             return Err(errors::to_pyerr(py, &forked()));
@@ -247,11 +283,20 @@ impl Job {
         Ok(self.has_ended())
     }
 
+    /// The result of work that has ended.
+    ///
+    /// Raises:
+    ///     simul.InvalidStateError: It has not ended.
     fn result(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
         self.pending(py)?;
         self.outcome(py)
     }
 
+    /// The exception of work that has failed; None if it succeeded.
+    ///
+    /// Raises:
+    ///     simul.InvalidStateError: It has not ended.
+    ///     simul.CancelledError: It was cancelled.
     fn exception(&self, py: Python<'_>) -> PyResult<Option<Py<PyAny>>> {
         self.pending(py)?;
         match self.outcome(py) {
@@ -261,21 +306,38 @@ impl Job {
         }
     }
 
+    /// Drop the work for everybody, if it has not ended.
+    ///
+    /// Returns:
+    ///     Whether this call ended it; True implies ``cancelled()``.
     fn cancel(&self) -> bool {
         self.touch();
         !self.is_inherited() && self.header().cancel()
     }
 
+    /// Whether the work was dropped before it ended.
     fn cancelled(&self) -> bool {
         self.cancelled_now()
     }
 
+    /// Let the work go on with nobody holding the Job.
+    ///
+    /// Returns:
+    ///     The Job.
     fn detach(slf: Bound<'_, Self>) -> Bound<'_, Self> {
         slf.get().touch();
         slf.get().detached.store(true, Ordering::Relaxed);
         slf
     }
 
+    /// Call ``function(job)`` when the work has ended; the callback holds the Job, but does not count as waiting.
+    ///
+    /// Args:
+    ///     function: Called with the Job.
+    ///     context: Context variables for the call; default: a copy of the current ones.
+    ///
+    /// Threads and loops:
+    ///     On the loop that runs now, by ``call_soon``; where none runs, on simul's dispatcher thread.
     #[pyo3(signature = (function, *, context=None))]
     fn add_done_callback(
         slf: &Bound<'_, Self>,
@@ -428,7 +490,10 @@ impl Job {
         Python::try_attach(|py| {
             // A destructor runs in the middle of anything: an exception on its way stays on its way.
             let raised = PyErr::take(py);
-            let message = format!("Job {} was never awaited or waited for, so its work was dropped", self.name);
+            let message = format!(
+                "Job {} was never awaited or waited for, so its work was dropped: await it, call .wait(), or .detach() it",
+                self.name
+            );
             if let Err(error) = site.warn(py, &py.get_type::<PyResourceWarning>(), &message) {
                 error.write_unraisable(py, None);
             }
