@@ -53,9 +53,10 @@ def test_links_between_pages_lead_to_files() -> None:
     assert broken == []
 
 
-def test_every_decision_is_listed_and_numbered_without_a_gap() -> None:
+def test_every_decision_is_listed_and_has_a_number_of_its_own() -> None:
     numbered = sorted(path.name for path in under("docs/decisions", ".md") if path.name[0].isdigit())
-    assert [int(name[:4]) for name in numbered] == list(range(1, len(numbered) + 1))
+    assert numbered
+    assert len({name[:4] for name in numbered}) == len(numbered)
     index = read("docs/decisions/index.md")
     assert [name for name in numbered if f"({name})" not in index] == []
 
