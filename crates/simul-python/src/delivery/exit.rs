@@ -2,6 +2,7 @@
 //!
 //! Plain `atexit`: it runs after the last non-daemon thread has ended and while the interpreter is still whole.
 
+use crate::bind::errors;
 use pyo3::prelude::*;
 use simul_wake::{gate, generation};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -17,6 +18,8 @@ pub(crate) fn ensure_hook(py: Python<'_>) -> PyResult<()> {
     let generation = generation::current();
     if REGISTERED.load(Ordering::Relaxed) != generation {
         REGISTERED.store(generation, Ordering::Relaxed);
+        // Imported while imports work: an error may have to be made while the interpreter exits.
+        errors::class(py, "SimulError")?;
         let hook = wrap_pyfunction!(at_exit, py)?;
         py.import("atexit")?.call_method1("register", (hook,))?;
     }

@@ -9,7 +9,7 @@ use crate::bind::job::Job;
 use pyo3::exceptions::{PyRuntimeError, PyStopIteration, PyTypeError};
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
-use pyo3::types::PyDict;
+use pyo3::types::{PyDict, PyWeakrefMethods, PyWeakrefReference};
 use simul_wake::{Join, SlotKey, Ticket, Waiter};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -18,7 +18,12 @@ enum Place {
     /// Not begun.
     Fresh,
     /// Sits in a slot of its loop.
-    Waiting { inbox: Py<LoopInbox>, key: SlotKey, ticket: Ticket },
+    Waiting {
+        /// Weak: the loop's reader callback alone keeps an inbox, so that its drop tells us of the loop's close.
+        inbox: Py<PyWeakrefReference>,
+        key: SlotKey,
+        ticket: Ticket,
+    },
     /// The Job has ended; the task has been told.
     Woken,
     /// The task was cancelled.
@@ -89,8 +94,9 @@ impl LoopWaiter {
                 Ok(None)
             }
             Join::Joined(ticket) => {
+                let inbox = PyWeakrefReference::new(&inbox)?.unbind();
                 let mut state = this.state();
-                state.place = Place::Waiting { inbox: inbox.unbind(), key, ticket };
+                state.place = Place::Waiting { inbox, key, ticket };
                 state.event_loop = Some(event_loop.unbind());
                 state.blocking = true;
                 Ok(Some(slf.clone()))
@@ -136,8 +142,12 @@ impl LoopWaiter {
         {
             job.get().header().leave(ticket, drop_if_last);
         }
-        // Our own reference in the slab goes with this.
-        drop(inbox.get().stand_up(key));
+        // The slab's reference to this waiter goes with its seat.
+        if let Some(inbox) = inbox.bind(py).upgrade()
+            && let Ok(inbox) = inbox.cast::<LoopInbox>()
+        {
+            drop(inbox.get().stand_up(key));
+        }
         true
     }
 
@@ -352,7 +362,6 @@ impl LoopWaiter {
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
         let Ok(state) = self.state.try_lock() else { return Ok(()) };
         match &state.place {
-            Place::Waiting { inbox, .. } => visit.call(inbox)?,
             Place::Cancelled(Some(message)) => visit.call(message)?,
             _ => {}
         }
