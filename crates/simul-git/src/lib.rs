@@ -2,11 +2,13 @@
 //!
 //! # Layout
 //! - [`error`]: [`RepoError`], why one repository could not be had, beside the results of the others.
+//! - [`history`]: commits with git's own numbers, blame, ownership, branches and tags of a repository on this machine.
 //! - [`program`]: [`Git`], the git program, its version floor and its hardened environment.
 //! - [`record`]: what one row of each table holds, before it becomes a column.
 //! - [`table`]: the tables themselves, in Arrow's format, and the files that hold them.
 
 pub mod error;
+pub mod history;
 pub mod program;
 pub mod record;
 pub mod table;

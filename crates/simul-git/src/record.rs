@@ -96,7 +96,7 @@ pub struct Hunk {
     pub orig_path: String,
     /// Who wrote them.
     pub author: Signature,
-    /// That commit's subject.
+    /// The first line of that commit's message, as git blame shows it.
     pub summary: String,
     /// The commit is a boundary (root or shallow).
     pub boundary: bool,
