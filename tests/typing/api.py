@@ -9,7 +9,7 @@ from typing import Any, assert_type
 
 import simul
 from simul import Job, RepoManager
-from simul.git import Table
+from simul.git import Commit, Table
 
 
 def waiting_gives_the_value(job: Job[int]) -> None:
@@ -39,8 +39,8 @@ def detaching_gives_the_job(job: Job[int]) -> None:
 
 
 def repositories(manager: RepoManager) -> None:
-    assert_type(manager.analyze_commits("."), Job[Table])
-    assert_type(manager.commits(), Job[dict[str, Table | simul.RepoError]])
+    assert_type(manager.analyze_commits("."), Job[Table[Commit]])
+    assert_type(manager.commits(), Job[dict[str, Table[Commit] | simul.RepoError]])
 
 
 @simul.async_handler
