@@ -61,11 +61,11 @@ def _run_nested(outer: asyncio.AbstractEventLoop, coroutine: Coroutine[Any, Any,
     """Run on a side loop of this thread: the current task is left, and entered again at the end."""
     task = asyncio.current_task(outer)
     if task is not None:
-        asyncio.tasks._leave_task(outer, task)  # type: ignore[attr-defined]
+        asyncio.tasks._leave_task(outer, task)
     events._set_running_loop(None)
     try:
         return _run(coroutine)
     finally:
         events._set_running_loop(outer)
         if task is not None:
-            asyncio.tasks._enter_task(outer, task)  # type: ignore[attr-defined]
+            asyncio.tasks._enter_task(outer, task)

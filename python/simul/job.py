@@ -32,6 +32,6 @@ def returns_job(function: Callable[_P, Job[_T]]) -> Callable[_P, Job[_T]]:
         return inspect.markcoroutinefunction(function)
     # Python 3.11 has no mark; it asks the code object. The flag alone changes no behaviour: it is the compiler's
     # RETURN_GENERATOR instruction that makes a coroutine, and there is none in a plain def.
-    code = function.__code__  # type: ignore[attr-defined]
-    function.__code__ = code.replace(co_flags=code.co_flags | inspect.CO_COROUTINE)  # type: ignore[attr-defined]
+    code = function.__code__
+    function.__code__ = code.replace(co_flags=code.co_flags | inspect.CO_COROUTINE)
     return function

@@ -17,7 +17,7 @@ _Value = TypeVar("_Value", int, float, str, bytes, None)
 
 
 @returns_job
-def ready(value: _Value = None) -> Job[_Value]:
+def ready(value: _Value = None) -> Job[_Value]:  # type: ignore[assignment]
     """Resolve to ``value`` after one turn of the engine.
 
     Args:
@@ -28,18 +28,18 @@ def ready(value: _Value = None) -> Job[_Value]:
         >>> simul.testing.jobs.ready(7).wait()
         7
     """
-    return _simul.testing_ready(value)
+    return _simul.testing_ready(value)  # pyright: ignore[reportReturnType]  (the overloads cover None)
 
 
 @returns_job
-def sleep(seconds: float, value: _Value = None) -> Job[_Value]:
+def sleep(seconds: float, value: _Value = None) -> Job[_Value]:  # type: ignore[assignment]
     """Resolve to ``value`` after some time.
 
     Args:
         seconds: 0 or above.
         value: As in :func:`ready`.
     """
-    return _simul.testing_sleep(seconds, value)
+    return _simul.testing_sleep(seconds, value)  # pyright: ignore[reportReturnType]  (as above)
 
 
 @returns_job
