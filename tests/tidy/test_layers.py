@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
+
 from .cargo import metadata
-from .tree import table
+from .tree import read, table, under
 
 
 def cargo_arrows() -> dict[str, set[str]]:
@@ -35,3 +37,17 @@ def test_arrows_point_down_only() -> None:
 def test_only_simul_python_names_pyo3() -> None:
     users = {p["name"] for p in metadata()["packages"] if any(d["name"] == "pyo3" for d in p["dependencies"])}
     assert users == {"simul-python"}
+
+
+def test_every_dependency_is_used_by_the_crate_that_asks_for_it() -> None:
+    looked_at = 0
+    unused = []
+    for package in metadata()["packages"]:
+        source = "\n".join(read(path) for path in under(f"crates/{package['name']}", ".rs"))
+        for dependency in package["dependencies"]:
+            looked_at += 1
+            name = (dependency["rename"] or dependency["name"]).replace("-", "_")
+            if not re.search(rf"\b{name}\b", source):
+                unused.append(f"{package['name']}: {dependency['name']}")
+    assert looked_at > 10
+    assert unused == []
