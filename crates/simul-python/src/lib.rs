@@ -9,6 +9,7 @@ use pyo3::prelude::*;
 /// The compiled half of `simul`; import `simul` instead.
 #[pymodule]
 fn _simul(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    delivery::interpreter::refuse_subinterpreter(module.py())?;
     module.add("__version__", env!("CARGO_PKG_VERSION"))?;
     bind::register(module)
 }

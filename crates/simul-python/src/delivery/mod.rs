@@ -9,12 +9,14 @@
 //! - [`site`]: the line of the user's code that made a Job.
 //! - [`running`]: the running loop and its current task.
 //! - [`upcall`]: how the engine asks for Python code.
+//! - [`interpreter`]: which interpreter may load simul.
 //! - [`exit`]: the hook that closes the gate before the interpreter goes.
 
 pub(crate) mod bell;
 pub(crate) mod blocking;
 pub(crate) mod dispatcher;
 pub(crate) mod exit;
+pub(crate) mod interpreter;
 pub(crate) mod loops;
 pub(crate) mod running;
 pub(crate) mod site;
