@@ -14,7 +14,7 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::time::Instant;
 
-#[path = "../tests/it/log.rs"]
+#[path = "../tests/it/history/log.rs"]
 mod log;
 
 fn main() -> ExitCode {
