@@ -4,6 +4,7 @@
 //! git's own line matching decides the counts, when a file is too large, or when an object is not what it should be.
 
 use super::attributes::{Attributes, Treat};
+use super::calibration::{self, Matching};
 use super::children::{Children, add_numbers};
 use super::commits::{Counters, Engine, Worker};
 use super::decode::RawCommit;
@@ -28,6 +29,7 @@ pub(super) struct Hybrid<'p, 'a> {
     attributes: Option<Attributes<'p, 'a>>,
     children: &'p Children<'p, 'a>,
     counters: &'p Counters,
+    matching: Matching,
 }
 
 impl<'p, 'a> Hybrid<'p, 'a> {
@@ -39,7 +41,8 @@ impl<'p, 'a> Hybrid<'p, 'a> {
         let attributes = Attributes::of(repository, children.pool, children.context)?;
         let only_git = attributes.is_some() && Attributes::has_drivers(repository, children.context)?;
         let objects = if only_git { None } else { Objects::open(repository.common_dir(), repository.hash()) };
-        Ok(Self { objects, attributes, children, counters })
+        let matching = calibration::matching(repository.git(), children.context)?;
+        Ok(Self { objects, attributes, children, counters, matching })
     }
 }
 
@@ -50,7 +53,7 @@ impl Engine for Hybrid<'_, '_> {
             Some(objects) => Box::new(InProcess {
                 engine: self,
                 reader: objects.reader(),
-                lines: Lines::default(),
+                lines: Lines::new(self.matching == Matching::AsObserved),
                 found: Vec::new(),
             }),
         }
@@ -221,6 +224,7 @@ impl InProcess<'_, '_, '_> {
         }
         match (old, new) {
             (Some(old), Some(new)) if old == new => Ok(Some(Count::default())),
+            (Some(_), Some(_)) if self.engine.matching == Matching::Unknown => Err(Ask::Lines),
             (Some(old), Some(new)) => self.lines.compare(old, new).map(Some).ok_or(Ask::Lines),
             (old, new) => Ok(Some(Count { added: new.map_or(0, lines::count), deleted: old.map_or(0, lines::count) })),
         }

@@ -1,10 +1,11 @@
 //! How many lines were added and deleted between two texts, without finding out which.
 //!
-//! git matches lines with a heuristic search. Where its result is a shortest edit script, the two counts follow from
+//! git matches lines with a heuristic search. Where its result is a shortest edit script of the lines that it searches, the two counts follow from
 //! the edit distance D and the numbers of lines n and m alone: additions + deletions = D, additions - deletions = m - n.
 //! So the distance is all that is computed: lines become numbers, equal heads and tails are cut off, lines that the
 //! other side lacks are counted and dropped, and the rest is a greedy search that needs no trace.
-//! [`super::ambiguity`] says when git's result might not be shortest; then the answer is None and git is asked.
+//! [`super::ambiguity`] says which lines git sets aside first, and when that or its search cannot be foreseen; then the
+//! answer is None and git is asked.
 //!
 //! Source: E. W. Myers, "An O(ND) difference algorithm and its variations", 1986.
 
@@ -30,6 +31,7 @@ pub(super) struct Lines {
     new: Side,
     table: Table,
     furthest: Vec<i32>,
+    as_observed: bool,
 }
 
 /// One text's middle, as numbers.
@@ -51,6 +53,11 @@ pub(super) struct Cut<'a> {
 }
 
 impl Lines {
+    /// For a git that was seen to set lines aside as [`ambiguity`] describes (`as_observed`), or for any.
+    pub(super) fn new(as_observed: bool) -> Self {
+        Self { as_observed, ..Self::default() }
+    }
+
     /// Lines that git counts between `old` and `new`, or None when only git can tell.
     pub(super) fn compare(&mut self, old: &[u8], new: &[u8]) -> Option<Count> {
         let cut = Cut::of(old, new);
@@ -59,19 +66,30 @@ impl Lines {
         }
         self.number(&cut)?;
         let (old_lines, new_lines) = (self.old.lines.len() as u64, self.new.lines.len() as u64);
-        if ambiguity::may_discard(&self.old, &self.new, &self.table, &cut) {
-            return None;
+        let mut outside = None;
+        if ambiguity::in_doubt(&self.old, &self.new, &self.table, &cut) {
+            if !self.as_observed {
+                return None;
+            }
+            let times = outside.insert(ambiguity::outside(&self.table, &cut));
+            let old_aside = ambiguity::set_aside(&self.old, &self.new, times, &cut)?;
+            let new_aside = ambiguity::set_aside(&self.new, &self.old, times, &cut)?;
+            retain(&mut self.old.lines, &old_aside);
+            retain(&mut self.new.lines, &new_aside);
         }
         // What the other side lacks is deleted or added in every script.
-        let deleted = drop_unmatched(&mut self.old, &self.new.times);
-        let added = drop_unmatched(&mut self.new, &self.old.times);
+        self.old.lines.retain(|line| self.new.times[*line as usize] > 0);
+        self.new.lines.retain(|line| self.old.times[*line as usize] > 0);
+        let deleted = old_lines - self.old.lines.len() as u64;
+        let added = new_lines - self.new.lines.len() as u64;
         let distance = distance(&self.old.lines, &self.new.lines, ambiguity::EXACT, &mut self.furthest)?;
         let total = distance + deleted + added;
         // git keeps lines that match only what was cut off, and they lengthen its search.
-        if total > ambiguity::EXACT
-            && distance + ambiguity::matched_outside(&self.old, &self.new, &self.table, &cut) > ambiguity::EXACT
-        {
-            return None;
+        if total > ambiguity::EXACT {
+            let outside = outside.unwrap_or_else(|| ambiguity::outside(&self.table, &cut));
+            if distance + ambiguity::matched_outside(&self.old, &self.new, &outside) > ambiguity::EXACT {
+                return None;
+            }
         }
         // total = added + deleted, and new - old = added - deleted.
         Some(Count { added: (total + new_lines - old_lines) / 2, deleted: (total + old_lines - new_lines) / 2 })
@@ -158,10 +176,10 @@ pub(super) fn split(text: &[u8]) -> impl Iterator<Item = &[u8]> {
     })
 }
 
-fn drop_unmatched(side: &mut Side, other: &[u32]) -> u64 {
-    let before = side.lines.len();
-    side.lines.retain(|line| other[*line as usize] > 0);
-    (before - side.lines.len()) as u64
+/// Drops the lines set aside.
+fn retain(lines: &mut Vec<u32>, aside: &[bool]) {
+    let mut aside = aside.iter();
+    lines.retain(|_| aside.next() == Some(&false));
 }
 
 /// The edit distance (insertions and deletions), or None above `most`.

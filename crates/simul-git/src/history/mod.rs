@@ -13,6 +13,7 @@
 //! - `objects`, `delta`: reading packs and loose objects in process, with one shared cache.
 //! - `decode`, `mailmap`: a commit object as a row.
 //! - `tree_diff`, `lines`, `ambiguity`: which files differ, by how many lines, and when only git can tell.
+//! - `calibration`: whether the installed git matches lines the way that was observed.
 //! - `attributes`: what .gitattributes say about text and binary, asked of git.
 //! - `pool`, `process`, `parse`: git children that answer requests, and their answers.
 //! - `blame`, `ownership`, `references`: the other tables.
@@ -20,6 +21,7 @@
 mod ambiguity;
 mod attributes;
 mod blame;
+mod calibration;
 mod children;
 mod commits;
 mod decode;

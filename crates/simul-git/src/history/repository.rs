@@ -222,6 +222,10 @@ impl Repository {
         command
     }
 
+    pub(super) fn git(&self) -> &Git {
+        &self.git
+    }
+
     pub(super) fn top(&self) -> &Path {
         &self.top
     }

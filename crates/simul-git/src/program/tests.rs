@@ -38,12 +38,18 @@ fn an_unpatched_release_of_each_series_is_known() {
     }
 }
 
+/// Another process writes it: a program that this one has open for writing, or has forked with, cannot be run.
+#[cfg(unix)]
+pub(crate) fn write_program(path: &Path, text: &str) {
+    let mut command = Command::new("sh");
+    command.args(["-c", "printf %s \"$1\" >\"$0\" && chmod 755 \"$0\""]).arg(path).arg(text);
+    assert!(command.status().expect("sh runs").success());
+}
+
 #[cfg(unix)]
 fn stub(folder: &Path, prints: &str) -> PathBuf {
-    use std::os::unix::fs::PermissionsExt;
     let path = folder.join("git");
-    std::fs::write(&path, format!("#!/bin/sh\necho '{prints}'\n")).expect("write");
-    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).expect("chmod");
+    write_program(&path, &format!("#!/bin/sh\necho '{prints}'\n"));
     path
 }
 

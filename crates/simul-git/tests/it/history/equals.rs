@@ -8,7 +8,11 @@ fn everything(id_length: usize) -> Import {
     let mut import = Import::default();
     import.commit("main", "Start\n\nWith a body,\nof two lines.\n\n");
     import.file("a.txt", lines("a", 40)).file("b.txt", lines("b", 30)).file("dir/c.txt", lines("c", 25));
-    import.file("empty", "").file("no-newline", "one\ntwo").file("crlf", "one\r\ntwo\r\n").file("blob.bin", b"\0\x01\x02");
+    import
+        .file("empty", "")
+        .file("no-newline", "one\ntwo")
+        .file("crlf", "one\r\ntwo\r\n")
+        .file("blob.bin", b"\0\x01\x02");
     import.with_mode("120000", "link", "a.txt").with_mode("100755", "run.sh", "#!/bin/sh\necho\n");
     let start = import.mark();
 
@@ -17,7 +21,11 @@ fn everything(id_length: usize) -> Import {
     import.file("moved/b.txt", lines("b", 28) + "edited\n");
     import.commit("main", "Rename exactly").rename("dir/c.txt", "dir/d.txt");
     import.commit("main", "Copy").copy("a.txt", "copy.txt");
-    import.commit("main", "Copies of a deleted file").copy("dir/d.txt", "e1").copy("dir/d.txt", "e2").delete("dir/d.txt");
+    import
+        .commit("main", "Copies of a deleted file")
+        .copy("dir/d.txt", "e1")
+        .copy("dir/d.txt", "e2")
+        .delete("dir/d.txt");
     import.commit("main", "Delete and add what is not alike").delete("e1").file("tiny", "x\n");
     import.commit("main", "Mode").with_mode("100755", "a.txt", lines("a", 45));
     import.commit("main", "Mode of a binary").with_mode("100755", "blob.bin", b"\0\x01\x02");
@@ -43,14 +51,30 @@ fn everything(id_length: usize) -> Import {
     import.commit("main", "File becomes a folder").delete("sub").file("sub/inside", "text\n").file("sub-way", "x\n");
     import.commit("main", "Folder becomes a file").delete("sub/inside").file("sub", "text\n");
     import.commit("main", "Strange paths");
-    for path in ["tab\there", "new\nline", "quo\"te", "esc\u{1b}[31m", "back\\slash", " blanks ", "ünïcödé", "-dash", "a=b", ":colon"] {
+    for path in [
+        "tab\there",
+        "new\nline",
+        "quo\"te",
+        "esc\u{1b}[31m",
+        "back\\slash",
+        " blanks ",
+        "ünïcödé",
+        "-dash",
+        "a=b",
+        ":colon",
+    ] {
         import.file(path, format!("{path:?}\n"));
     }
     import.commit("main", "Strange paths change").file("new\nline", "other\n").rename("tab\there", "tab\tthere");
     import.commit("main", "");
     import.commit("main", "\n\n   \nSubject after blank lines  \nsecond line of it\t\n   \n\n  body\n\nmore\n\n");
     import.commit("main", "No newline at the end of the message");
-    import.commit_by("main", b"J\xf6rg <j\xf6rg@example.org>", Some("ISO-8859-1"), b"Gr\xfc\xdfe \x96 latin-1\n\nK\xf6rper\n");
+    import.commit_by(
+        "main",
+        b"J\xf6rg <j\xf6rg@example.org>",
+        Some("ISO-8859-1"),
+        b"Gr\xfc\xdfe \x96 latin-1\n\nK\xf6rper\n",
+    );
     import.commit_by("main", b"J\xf6rg <joerg@example.org>", None, b"Bytes that are no UTF-8: \xff\xfe\n");
     import.commit_by("main", "Юрий <y@example.org>".as_bytes(), Some("UTF-8"), "По-русски\n");
     import.commit_by("main", b"Nobody <n@example.org>", Some("no-such-encoding"), b"Unknown \xe9\n");
@@ -68,7 +92,11 @@ fn everything(id_length: usize) -> Import {
     import.commit("other", "Other").from(start).file("other.txt", lines("o", 5));
     let other = import.mark();
     import.commit("main", "Merge").from(tip).merge(topic).file("topic.txt", lines("t", 9));
-    import.commit("main", "Evil merge").merge(other).file("other.txt", lines("o", 4) + "evil\n").file("smuggled", "in\n");
+    import
+        .commit("main", "Evil merge")
+        .merge(other)
+        .file("other.txt", lines("o", 4) + "evil\n")
+        .file("smuggled", "in\n");
     import.file("a.txt", "changed by the merge\n").delete("tiny").rename("copy.txt", "copied.txt");
     import.orphan("second-root").commit("second-root", "A second root").file("root2", lines("r", 6));
     let root2 = import.mark();

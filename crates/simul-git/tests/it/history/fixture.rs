@@ -24,13 +24,8 @@ impl Fixture {
         let git = Git::find().expect("git is installed");
         let folder = tempfile::tempdir().expect("a temporary folder");
         let path = folder.path().join("repo");
-        let status = git
-            .command(None)
-            .args(["init", "-q", "-b", "main"])
-            .args(words)
-            .arg(&path)
-            .status()
-            .expect("git runs");
+        let status =
+            git.command(None).args(["init", "-q", "-b", "main"]).args(words).arg(&path).status().expect("git runs");
         assert!(status.success());
         Self { git, folder, path }
     }
@@ -49,7 +44,14 @@ impl Fixture {
         let output = self
             .git
             .command(Some(&self.path))
-            .args(["-c", "user.name=Ada Lovelace", "-c", "user.email=ada@example.org", "-c", "protocol.file.allow=always"])
+            .args([
+                "-c",
+                "user.name=Ada Lovelace",
+                "-c",
+                "user.email=ada@example.org",
+                "-c",
+                "protocol.file.allow=always",
+            ])
             .args(words)
             .env("GIT_AUTHOR_DATE", "1700000000 +0100")
             .env("GIT_COMMITTER_DATE", "1700000000 +0100")
