@@ -361,9 +361,8 @@ impl LoopWaiter {
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
         let Ok(state) = self.state.try_lock() else { return Ok(()) };
-        match &state.place {
-            Place::Cancelled(Some(message)) => visit.call(message)?,
-            _ => {}
+        if let Place::Cancelled(Some(message)) = &state.place {
+            visit.call(message)?;
         }
         visit.call(&state.job)?;
         visit.call(&state.event_loop)?;
