@@ -150,7 +150,7 @@ fn replaceable(target: &Path) -> io::Result<bool> {
     }
     let Ok(text) = fs::read(target.join(MANIFEST)) else { return Ok(false) };
     let manifest: Result<serde_json::Value, _> = serde_json::from_slice(&text);
-    Ok(manifest.is_ok_and(|manifest| manifest.get("simul").is_some()))
+    Ok(manifest.is_ok_and(|manifest| manifest.get("simul_version").is_some()))
 }
 
 /// A temporary folder is made for its owner only; a report gets what `mkdir` would give.
@@ -184,7 +184,7 @@ mod tests {
 
     fn publish(target: &Path, file: &str) -> Result<PathBuf, FolderError> {
         let folder = ReportFolder::create(target)?;
-        fs::write(folder.path().join(MANIFEST), "{\"simul\": \"0.1.0\"}").expect("written");
+        fs::write(folder.path().join(MANIFEST), "{\"simul_version\": \"0.1.0\"}").expect("written");
         fs::write(folder.path().join(file), "x").expect("written");
         folder.publish()
     }

@@ -18,7 +18,7 @@ pub(in crate::report) fn commits_over_time(series: &Series) -> Html {
     let base = HEAD + plot;
     let mut html = open(height, "Commits over time", series, |stats| counted(stats.commits, "commit", "commits"));
     level(&mut html, base - plot, &grouped(scale.top));
-    if scale.top % 2 == 0 {
+    if scale.top.is_multiple_of(2) {
         level(&mut html, base - plot / 2.0, &grouped(scale.top / 2));
     }
     each(&mut html, series, height, |html, slot, stats| {
