@@ -1,18 +1,38 @@
 //! `simul.testing.jobs`: ready values, timers, TCP reads and child processes as Jobs.
 
 use super::job::Job;
+use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
-use pyo3::types::PyBytes;
+use pyo3::types::{PyBytes, PyFloat, PyInt, PyString};
 use simul_engine::testing;
 use std::time::Duration;
 
 /// What a testing Job may carry.
-#[derive(FromPyObject, IntoPyObject)]
+#[derive(IntoPyObject)]
 enum Value {
     Int(i64),
     Float(f64),
     Text(String),
     Bytes(Vec<u8>),
+}
+
+/// By the object's own type: an int that is too large must not arrive as a float, nor a list as bytes.
+impl<'py> FromPyObject<'_, 'py> for Value {
+    type Error = PyErr;
+
+    fn extract(object: Borrowed<'_, 'py, PyAny>) -> PyResult<Self> {
+        if object.is_instance_of::<PyInt>() {
+            object.extract().map(Value::Int)
+        } else if object.is_instance_of::<PyFloat>() {
+            object.extract().map(Value::Float)
+        } else if object.is_instance_of::<PyString>() {
+            object.extract().map(Value::Text)
+        } else if let Ok(bytes) = object.cast::<PyBytes>() {
+            Ok(Value::Bytes(bytes.as_bytes().to_vec()))
+        } else {
+            Err(PyTypeError::new_err("value must be an int, a float, text, bytes or None"))
+        }
+    }
 }
 
 fn value_to_py(py: Python<'_>, value: Option<Value>) -> PyResult<Py<PyAny>> {
