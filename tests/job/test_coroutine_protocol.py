@@ -219,7 +219,11 @@ def test_run_coroutine_threadsafe_takes_a_job(new_loop, in_thread):
 @pytest.mark.skipif(sys.version_info < (3, 12), reason="eager tasks came with Python 3.12")
 def test_the_eager_task_factory_takes_jobs(run):
     async def main():
-        asyncio.get_running_loop().set_task_factory(asyncio.eager_task_factory)
+        # asyncio.eager_task_factory itself, but for uvloop, which passes it an option that 3.13.0's does not take.
+        def eager(loop, coroutine, *, name=None, context=None, eager_start=True):
+            return asyncio.Task(coroutine, loop=loop, name=name, context=context, eager_start=True)
+
+        asyncio.get_running_loop().set_task_factory(eager)
         done = jobs.ready(1)
         while not done.done():
             await asyncio.sleep(0)
