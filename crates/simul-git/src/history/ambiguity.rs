@@ -121,7 +121,7 @@ impl Frequent<'_> {
         let value = |line: &u32| if other.times[*line as usize] == 0 { 1 } else { -OUTNUMBERED };
         let unmatched = side.lines.iter().filter(|line| value(line) > 0).count();
         // One less than git needs.
-        if unmatched as i64 <= KEPT - 1 {
+        if (unmatched as i64) < KEPT {
             return false;
         }
         let mut after: Vec<i64> = vec![0; side.lines.len() + 1];
@@ -131,7 +131,7 @@ impl Frequent<'_> {
         let mut before = 0;
         for (at, line) in side.lines.iter().enumerate() {
             let value = value(line);
-            if value < 0 && before + after[at + 1] > KEPT - 1 && self.is_frequent(*line, other) {
+            if value < 0 && before + after[at + 1] >= KEPT && self.is_frequent(*line, other) {
                 return true;
             }
             before = (before + value).max(0);

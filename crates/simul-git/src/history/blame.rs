@@ -155,8 +155,9 @@ impl<'a> Blamer<'a> {
         }
         let output = self.pool.place(|| {
             let mut command = self.repository.command();
-            command.args(["-c", "blame.ignoreRevsFile=", "-c", "blame.showRoot=false", "-c", "core.quotePath=false"]);
-            command.args(["blame", "--porcelain", "--no-textconv", self.commit, "--"]).arg(bytes_to_path(&file.path));
+            command.args(["-c", "blame.showRoot=false", "-c", "core.quotePath=false", "blame", "--porcelain"]);
+            // The empty name forgets the files that the configuration names.
+            command.args(["--ignore-revs-file=", "--no-textconv", self.commit, "--"]).arg(bytes_to_path(&file.path));
             run(command, self.context)
         })?;
         if !output.success {

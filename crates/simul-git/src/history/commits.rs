@@ -82,13 +82,13 @@ impl Repository {
     ) -> Result<Summary, RepoError> {
         let context = Context { source: self.source(), phase: "walking", cancel };
         let mut walk = Walk::start(self, &options.refs, context)?;
-        let mailmap = Mailmap::of(self, context)?;
-        let counters = Counters::default();
         // The walk's own child counts too; where only one is allowed, it must have ended before the others start.
         let mut ahead = Vec::new();
         if self.max_children() <= 1 {
             while walk.read(&mut ahead, CHUNK)? {}
         }
+        let mailmap = Mailmap::of(self, context)?;
+        let counters = Counters::default();
         let pool = Pool::new(self, context, self.max_children() - 1);
         let children = Children { pool: &pool, mailmap: &mailmap, merges: options.merges, context };
         let commits = match options.engine {

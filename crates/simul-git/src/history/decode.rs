@@ -157,9 +157,13 @@ fn time(text: &str) -> (i64, i32) {
     let (sign, zone) = match zone.as_bytes().first() {
         Some(b'+') => (1, &zone[1..]),
         Some(b'-') => (-1, &zone[1..]),
-        _ => return (seconds, 0),
+        // git shows no time without its offset.
+        _ => return (0, 0),
     };
     let digits = zone.len() - zone.trim_start_matches(|c: char| c.is_ascii_digit()).len();
+    if digits == 0 {
+        return (0, 0);
+    }
     let hours_and_minutes: i32 = zone[..digits].parse().unwrap_or(0);
     // "+0530" reads as 530: hours and minutes, whatever the number of digits.
     (seconds, sign * (hours_and_minutes / 100 * 60 + hours_and_minutes % 100))

@@ -110,6 +110,16 @@ impl<'a> Process<'a> {
     }
 }
 
+impl Drop for Process<'_> {
+    /// Killed and gone when this returns, so that another may start in its place at once.
+    fn drop(&mut self) {
+        self.group.kill();
+        drop(self.stdin.take());
+        // It was killed: there is nothing to learn from how it ended.
+        let _ = self.group.wait();
+    }
+}
+
 /// What a child that has ended said.
 #[derive(Debug)]
 pub(super) struct Finished {

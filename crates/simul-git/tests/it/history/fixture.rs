@@ -204,6 +204,11 @@ impl Import {
         self.line(format!("C {} {}", quote(from), quote(to)).as_bytes())
     }
 
+    /// Forgets the parent's files.
+    pub(crate) fn clear(&mut self) -> &mut Self {
+        self.line(b"deleteall")
+    }
+
     /// Makes `branch` start again without parents.
     pub(crate) fn orphan(&mut self, branch: &str) -> &mut Self {
         self.line(format!("reset refs/heads/{branch}").as_bytes())

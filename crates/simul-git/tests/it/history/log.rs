@@ -45,6 +45,11 @@ pub(crate) fn commits(git: &Git, path: &Path, refs: &Refs, merges: Merges) -> Ve
 fn commit(fields: &[u8], rows: &[u8], merges: Merges) -> Commit {
     let fields: Vec<String> =
         fields.split(|byte| *byte == 0).map(|field| String::from_utf8_lossy(field).into_owned()).collect();
+    // What git cannot find in a broken header it prints as the placeholder.
+    let fields: Vec<String> = fields
+        .into_iter()
+        .map(|field| if field.len() == 3 && FORMAT.contains(&field) { String::new() } else { field })
+        .collect();
     let [
         sha,
         parents,
