@@ -170,6 +170,147 @@ fn a_cancel_reaches_work_that_is_just_starting() {
     });
 }
 
+/// A hook that counts its calls.
+fn counting(count: &Arc<AtomicUsize>) -> Waiter {
+    let count = count.clone();
+    Waiter::Hook(Box::new(move || {
+        count.fetch_add(1, Ordering::SeqCst);
+    }))
+}
+
+fn ticket_of(joined: Join) -> simul_wake::Ticket {
+    match joined {
+        Join::Joined(ticket) => ticket,
+        Join::Ended => unreachable!("nothing has ended it"),
+    }
+}
+
+#[test]
+fn what_one_thread_pushes_is_drained_in_its_order() {
+    loom::model(|| {
+        let inbox = Arc::new(Inbox::new(Box::new(Flag::default())));
+        let [first, second, other] = keys();
+        let (one, two) = (inbox.clone(), inbox.clone());
+        let ordered = thread::spawn(move || {
+            one.push(Notice::Done(first));
+            one.push(Notice::Done(second));
+        });
+        let beside = thread::spawn(move || two.push(Notice::Done(other)));
+        let mut drained = inbox.drain();
+        ordered.join().expect("a pusher does not panic");
+        beside.join().expect("a pusher does not panic");
+        drained.extend(inbox.drain());
+        assert_eq!(drained.len(), 3);
+        let place = |key| drained.iter().position(|notice| *notice == Notice::Done(key));
+        assert!(place(first) < place(second), "{drained:?}");
+    });
+}
+
+#[test]
+fn a_drain_beside_a_close_takes_each_notice_once_or_not_at_all() {
+    loom::model(|| {
+        let inbox = Arc::new(Inbox::new(Box::new(Flag::default())));
+        let [a, b] = keys();
+        inbox.push(Notice::Done(a));
+        let (pushing, closing) = (inbox.clone(), inbox.clone());
+        let pusher = thread::spawn(move || pushing.push(Notice::Done(b)));
+        let closer = thread::spawn(move || closing.close());
+        let mut drained = inbox.drain();
+        pusher.join().expect("a pusher does not panic");
+        closer.join().expect("closing does not panic");
+        drained.extend(inbox.drain());
+        assert!(drained.iter().filter(|notice| **notice == Notice::Done(a)).count() <= 1);
+        assert!(drained.iter().filter(|notice| **notice == Notice::Done(b)).count() <= 1);
+    });
+}
+
+#[test]
+fn a_waiter_that_has_left_is_not_woken_and_one_that_was_woken_cannot_leave() {
+    loom::model(|| {
+        let core = Arc::new(Core::<u8>::default());
+        let called = Arc::new(AtomicUsize::new(0));
+        let ticket = ticket_of(core.header().join(counting(&called), true));
+        let settler = core.clone();
+        let settles = thread::spawn(move || settler.settle(Ok(1)));
+        let left = core.header().leave(ticket, true);
+        let settled = settles.join().expect("settling does not panic");
+        assert_eq!(called.load(Ordering::SeqCst), usize::from(!left));
+        assert!(settled || core.header().is_cancelled(), "the last one to leave ends it, unless it has ended");
+        assert!(!core.header().leave(ticket, true), "nobody leaves twice");
+    });
+}
+
+#[test]
+fn a_waiter_that_is_not_counted_hears_of_a_cancel_by_the_last_one_that_is() {
+    loom::model(|| {
+        let core = Arc::new(Core::<u8>::default());
+        let called = Arc::new(AtomicUsize::new(0));
+        let ignored = Arc::new(AtomicUsize::new(0));
+        let leaver = ticket_of(core.header().join(counting(&ignored), true));
+        let joiner = core.clone();
+        let callback = counting(&called);
+        let joins = thread::spawn(move || matches!(joiner.header().join(callback, false), Join::Joined(_)));
+        assert!(core.header().leave(leaver, true));
+        let joined = joins.join().expect("joining does not panic");
+        assert!(core.header().is_cancelled());
+        assert_eq!(called.load(Ordering::SeqCst), usize::from(joined), "a callback that joined is called");
+        assert_eq!(ignored.load(Ordering::SeqCst), 0);
+    });
+}
+
+#[test]
+fn a_task_that_renews_its_waker_beside_settling_is_woken_by_it_or_told() {
+    loom::model(|| {
+        let core = Arc::new(Core::<u8>::default());
+        let (old, new) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+        let ticket = ticket_of(core.header().join(Waiter::Task(waker_of(old)), true));
+        let settler = core.clone();
+        let settles = thread::spawn(move || settler.settle(Ok(1)));
+        let renewed = core.header().renew(ticket, &waker_of(new.clone()));
+        settles.join().expect("settling does not panic");
+        match renewed {
+            Join::Joined(_) => assert_eq!(new.load(Ordering::SeqCst), 1, "the old waker was woken, or none"),
+            Join::Ended => assert!(core.header().is_done() && core.take().is_some()),
+        }
+    });
+}
+
+#[test]
+fn a_slot_is_notified_once_and_its_outcome_stands_when_the_bell_rings() {
+    loom::model(|| {
+        let flag = Flag::default();
+        let inbox = Arc::new(Inbox::new(Box::new(flag.clone())));
+        let core = Arc::new(Core::<u8>::default());
+        let [key] = keys();
+        ticket_of(core.header().join(Waiter::Slot(inbox.clone(), key), true));
+        let settler = core.clone();
+        let settles = thread::spawn(move || settler.settle(Ok(9)));
+        if flag.readable.swap(0, Ordering::SeqCst) == 1 {
+            assert_eq!(inbox.drain(), [Notice::Done(key)]);
+            assert!(matches!(core.take(), Some(Ok(9))));
+        }
+        settles.join().expect("settling does not panic");
+        assert_eq!(flag.rings.load(Ordering::SeqCst), 1);
+    });
+}
+
+#[test]
+fn a_poke_beside_the_end_is_not_lost_and_does_not_hide_it() {
+    loom::model(|| {
+        let parker = Arc::new(Parker::default());
+        let (poker, ender) = (parker.clone(), parker.clone());
+        let pokes = thread::spawn(move || poker.poke());
+        let ends = thread::spawn(move || ender.done());
+        let mut pokes_seen = 0;
+        while parker.park(None) != Woken::Done {
+            pokes_seen += 1;
+        }
+        pokes.join().expect("poking does not panic");
+        ends.join().expect("ending does not panic");
+        assert!(pokes_seen <= 1);
+    });
+}
+
 /// A waker that counts; loom's Arc is no std Arc, so `Wake` cannot be used.
 fn waker_of(count: Arc<AtomicUsize>) -> Waker {
     fn raw(count: *const ()) -> RawWaker {
