@@ -9,6 +9,7 @@
 //! - [`timer`]: [`Timer`], sleeping as an argument, with a fake for tests.
 //! - [`cancel`]: [`CancelToken`], how running work learns that nobody wants it any more.
 //! - [`child`]: process groups that are killed with whoever asked for them.
+//! - [`per_process`]: globals that a forked process makes anew.
 //! - [`panics`]: a panic inside a Job becomes `Kind::Internal` and prints nothing.
 //! - [`signals`]: engine threads block every signal, so that Python's handlers run on Python's threads.
 //! - [`testing`] (feature): ready values, timers and TCP reads as Jobs.
@@ -19,6 +20,7 @@ pub mod drive;
 pub mod job;
 pub mod lane;
 pub mod panics;
+pub mod per_process;
 pub mod runtime;
 pub mod signals;
 #[cfg(feature = "testing")]

@@ -39,6 +39,15 @@ impl AsyncOutput {
         Self::new(pipe.into())
     }
 
+    /// Reads from any pipe's reading end.
+    ///
+    /// # Errors
+    /// As [`AsyncOutput::stdout`].
+    #[cfg(unix)]
+    pub fn pipe(pipe: Handle) -> io::Result<Self> {
+        Self::new(pipe)
+    }
+
     #[cfg(unix)]
     fn new(pipe: Handle) -> io::Result<Self> {
         Ok(Self { pipe: tokio::net::unix::pipe::Receiver::from_owned_fd(pipe)? })

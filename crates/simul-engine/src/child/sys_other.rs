@@ -10,10 +10,6 @@ pub(super) fn start(options: &mut ChildOptions) -> io::Result<Child> {
     options.command.spawn()
 }
 
-pub(super) fn with_signals_blocked<T>(start_thread: impl FnOnce() -> T) -> T {
-    start_thread()
-}
-
 pub(super) fn kill_group(leader: &mut Child) {
     // Fails when it has ended already, which is what was wanted.
     let _ = leader.kill();

@@ -51,30 +51,15 @@ fn reset_signals() {
     // SAFETY: both calls are async-signal-safe, the set is initialised by sigemptyset before it is read, and the
     // process has one thread.
     unsafe {
-        for signal in [libc::SIGPIPE, libc::SIGINT, libc::SIGQUIT, libc::SIGTERM, libc::SIGHUP, libc::SIGCHLD] {
+        for signal in
+            [libc::SIGPIPE, libc::SIGINT, libc::SIGQUIT, libc::SIGTERM, libc::SIGHUP, libc::SIGCHLD, libc::SIGXFSZ]
+        {
             libc::signal(signal, libc::SIG_DFL);
         }
         let mut none = std::mem::MaybeUninit::<libc::sigset_t>::uninit();
         libc::sigemptyset(none.as_mut_ptr());
         libc::sigprocmask(libc::SIG_SETMASK, none.as_ptr(), std::ptr::null_mut());
     }
-}
-
-/// Runs `start_thread` with every signal blocked: the new thread inherits that, so the host's handlers never run there.
-pub(super) fn with_signals_blocked<T>(start_thread: impl FnOnce() -> T) -> T {
-    let mut all = std::mem::MaybeUninit::<libc::sigset_t>::uninit();
-    let mut before = std::mem::MaybeUninit::<libc::sigset_t>::uninit();
-    // SAFETY: sigfillset initialises `all`, pthread_sigmask initialises `before`.
-    unsafe {
-        libc::sigfillset(all.as_mut_ptr());
-        libc::pthread_sigmask(libc::SIG_SETMASK, all.as_ptr(), before.as_mut_ptr());
-    }
-    let result = start_thread();
-    // SAFETY: `before` was initialised above.
-    unsafe {
-        libc::pthread_sigmask(libc::SIG_SETMASK, before.as_ptr(), std::ptr::null_mut());
-    }
-    result
 }
 
 fn pid(process: u32) -> Pid {
