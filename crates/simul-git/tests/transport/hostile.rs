@@ -1,0 +1,90 @@
+//! Sources and servers that mean harm.
+
+use crate::fixture::{Fixture, files, parse};
+use crate::support::repos::{bare, refs, run};
+use crate::support::server::Fault;
+use simul_git::RepoErrorKind;
+
+#[test]
+fn no_source_starts_a_program() {
+    let fixture = Fixture::new();
+    let canary = fixture.folder.path().join("canary");
+    let c = canary.display();
+    for source in [
+        format!("ext::sh -c touch%20{c}"),
+        format!("--upload-pack=touch {c}"),
+        format!("-utouch {c}"),
+        format!("ssh://-oProxyCommand=touch%20{c}/r"),
+        format!("-oProxyCommand=touch {c}@h:r"),
+        format!("file://localhost --upload-pack=touch {c}"),
+        format!("git://127.0.0.1/{c}"),
+        format!("fd::7/{c}"),
+    ] {
+        let error = fixture.sync(&source).expect_err(&source);
+        assert_eq!(error.kind, RepoErrorKind::Invalid, "{source}: {error}");
+    }
+    // A host that leads to another protocol.
+    for target in [format!("ext::sh -c touch%20{c}"), format!("file://{c}"), "git://127.0.0.1:1".into()] {
+        fixture.server.heal();
+        fixture.server.fault("r.git", Fault::Redirect(target.clone()));
+        assert!(fixture.sync(&fixture.server.url("r.git")).is_err(), "{target}");
+    }
+    assert!(!canary.exists());
+    fixture.wait_for_no_partials();
+}
+
+#[test]
+fn a_repository_that_wants_to_run_things_is_only_stored() {
+    let fixture = Fixture::new();
+    let canary = fixture.folder.path().join("canary");
+    let source = bare(&fixture.served(), "r.git", 2);
+    let hook = format!("#!/bin/sh\ntouch {}\n", canary.display());
+    for name in ["post-checkout", "post-merge", "reference-transaction", "pre-auto-gc", "post-update"] {
+        let path = source.join("hooks").join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(&path, &hook).unwrap();
+        std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    }
+    // Over file:// this git reads the source's own configuration.
+    run(&source, &["config", "uploadpack.packObjectsHook", &format!("touch {}", canary.display())]);
+    run(&source, &["config", "core.fsmonitor", &format!("touch {}", canary.display())]);
+    run(&source, &["config", "core.sshCommand", &format!("touch {}", canary.display())]);
+    let url = format!("file://{}", source.display());
+    let mirror = fixture.sync(&url).unwrap().path;
+    run(&source, &["branch", "more", "main~1"]);
+    assert!(fixture.sync(&url).unwrap().fetched);
+    assert_eq!(refs(&mirror), refs(&source));
+    assert!(!canary.exists());
+    assert!(!mirror.join("hooks").exists());
+}
+
+#[test]
+fn what_the_server_says_cannot_drive_a_terminal() {
+    let fixture = Fixture::new();
+    bare(&fixture.served(), "r.git", 2);
+    fixture.server.fault("r.git", Fault::Say(b"\x1b[2J\x1b]0;owned\x07hello \x1b[31mred\x08\n".to_vec()));
+    let (outcome, steps) = fixture.sync_telling(&fixture.server.url("r.git"));
+    outcome.unwrap();
+    let messages: Vec<&str> = steps.iter().filter_map(|step| step.message.as_deref()).collect();
+    assert!(messages.contains(&"hello red"), "{messages:?}");
+    assert!(messages.iter().all(|message| !message.chars().any(char::is_control)), "{messages:?}");
+}
+
+#[test]
+fn nothing_is_written_outside_of_the_cache() {
+    let fixture = Fixture::new();
+    bare(&fixture.served(), "r.git", 2);
+    let before = files(&fixture.served()).len();
+    fixture.sync(&fixture.server.url("r.git")).unwrap();
+    // A path that tries to climb out of the cache.
+    let remote = parse(&fixture.server.url("..%2f..%2fetc/x..git")).unwrap();
+    let mirror = fixture.mirrors().cache().mirror(&remote);
+    assert!(mirror.starts_with(fixture.cache()) && !mirror.to_str().unwrap().contains("/.."), "{}", mirror.display());
+    assert_eq!(files(&fixture.served()).len(), before);
+    let mut entries: Vec<String> = std::fs::read_dir(fixture.folder.path())
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    entries.sort();
+    assert_eq!(entries, ["cache", "served"]);
+}
