@@ -1,6 +1,8 @@
 //! Reads the history of repositories with every number and prints the totals: what the benchmark times.
 //!
-//!     cargo run --release -p simul-git --example history_numstat -- [--children] [--threads N] PATH...
+//!     cargo run --release -p simul-git --example history_numstat -- [--totals] [--children] [--threads N] PATH...
+//!
+//! `--totals` prints one line of JSON for each repository.
 #![allow(clippy::print_stdout, reason = "a program for the terminal")]
 
 use simul_engine::CancelToken;
@@ -10,9 +12,11 @@ use std::path::Path;
 
 fn main() -> Result<(), RepoError> {
     let mut options = CommitOptions::default();
+    let mut totals = false;
     let mut arguments = std::env::args().skip(1);
     while let Some(argument) = arguments.next() {
         match argument.as_str() {
+            "--totals" => totals = true,
             "--children" => options.engine = EngineKind::Children,
             "--threads" => options.threads = arguments.next().and_then(|n| n.parse().ok()).unwrap_or(0),
             path => {
@@ -23,7 +27,12 @@ fn main() -> Result<(), RepoError> {
                     additions += commit.additions;
                     deletions += commit.deletions;
                 })?;
-                println!("{} commits, {files} files, +{additions} -{deletions}; {summary:?}", summary.commits);
+                let commits = summary.commits;
+                if totals {
+                    println!(r#"{{"commits": {commits}, "additions": {additions}, "deletions": {deletions}}}"#);
+                } else {
+                    println!("{commits} commits, {files} files, +{additions} -{deletions}; {summary:?}");
+                }
             }
         }
     }
