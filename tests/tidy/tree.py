@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parents[2]
 def files() -> tuple[Path, ...]:
     """Every file that git tracks or would track, relative to the root."""
     # CI's clone may belong to another user.
-    words = "git -c safe.directory=* ls-files -z --cached --others --exclude-standard".split()
+    words = ["git", "-c", "safe.directory=*", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
     listed = subprocess.run(words, cwd=ROOT, check=True, capture_output=True, text=True).stdout
     found = tuple(Path(name) for name in listed.split("\0") if name and (ROOT / name).is_file())
     assert len(found) > 30, "the tree was not found"
