@@ -2,7 +2,7 @@
 
 import asyncio
 
-from simul import RepoManager
+from simul import RepoError, RepoManager
 
 
 async def main() -> None:
@@ -10,7 +10,10 @@ async def main() -> None:
     manager = RepoManager(["."])
     async with asyncio.timeout(60):
         commits, branches = await asyncio.gather(manager.analyze_commits("."), manager.analyze_branches())
-    print(len(commits), "commits,", len(branches["."]), "branches and tags")
+    print(len(commits), "commits")
+    here = branches["."]  # a table, or why there is none
+    if not isinstance(here, RepoError):
+        print([branch.name for branch in here])
 
 
 asyncio.run(main())

@@ -13,7 +13,7 @@ async def analyze_repo(repo_url: str, token: str) -> list[str]:
     manager = RepoManager([repo_url], github_username="", github_token=token)
     await manager.clone(repo_url)
     task = (await manager.fetch_clone_tasks())[repo_url]
-    if task.status.status_type != "completed":
+    if task.temp_dir is None:
         raise RuntimeError(f"Failed to clone: {task.status.error}")
     commits = await manager.analyze_commits(task.temp_dir)
     return [f"{commit['hash'][:8]} - {commit['message']}" for commit in commits[:5]]

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, assert_type
 
 import simul
 from simul import Job, RepoManager
-from simul.git import Commit, Table
+from simul.git import Change, Commit, Hunk, Synced, Table
 
 
 def waiting_gives_the_value(job: Job[int]) -> None:
@@ -39,8 +39,21 @@ def detaching_gives_the_job(job: Job[int]) -> None:
 
 
 def repositories(manager: RepoManager) -> None:
+    assert_type(manager.sync(), Job[dict[str, Synced | simul.RepoError]])
     assert_type(manager.analyze_commits("."), Job[Table[Commit]])
     assert_type(manager.commits(), Job[dict[str, Table[Commit] | simul.RepoError]])
+    assert_type(manager.changes("."), Job[Table[Change]])
+    assert_type(manager.changes(), Job[dict[str, Table[Change] | simul.RepoError]])
+    assert_type(manager.bulk_blame(".", ["a.py"]), Job[dict[str, Table[Hunk] | simul.RepoError]])
+
+
+def tables(table: Table[Commit]) -> None:
+    assert_type(table[0], Commit)
+    assert_type(table[:5], Table[Commit])
+    assert_type([commit.sha for commit in table], list[str])
+    assert_type(table[0].author_time, datetime | None)
+    assert_type(table.to_csv(), str)
+    table.to_parquet("commits.parquet")
 
 
 @simul.async_handler

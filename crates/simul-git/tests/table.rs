@@ -98,6 +98,12 @@ fn parquet_and_arrow_files_hold_what_the_tables_hold() {
         let stream: Vec<_> = StreamReader::try_new(&*stream, None).unwrap().map(Result::unwrap).collect();
         assert_eq!(stream, table.batches(), "{kind}");
         assert_eq!(parquet.len(), 1);
+        let bytes = table.write_to(Vec::new(), Format::Arrow).unwrap();
+        assert_eq!(Table::from_arrow(kind, &bytes).unwrap(), table);
+        let other = TableKind::ALL.iter().find(|other| **other != kind).unwrap();
+        for (kind, bytes) in [(*other, &*bytes), (kind, &bytes[..bytes.len() / 2]), (kind, b"")] {
+            assert_eq!(Table::from_arrow(kind, bytes).unwrap_err().kind(), Kind::Decode);
+        }
         for (column, (read, made)) in parquet[0].columns().iter().zip(table.batches()[0].columns()).enumerate() {
             assert_eq!(read, made, "{kind}.{}", kind.columns()[column].name);
         }

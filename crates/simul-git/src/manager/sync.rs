@@ -88,14 +88,15 @@ impl RepoManager {
     }
 
     async fn look_at(&self, path: PathBuf, source: &str) -> Result<Synced, RepoError> {
-        self.in_repository(path.clone(), source, move |repository, _| {
+        self.in_repository(path.clone(), source, move |repository, cancel| {
+            let branch = repository.references(cancel)?.into_iter().find(|reference| reference.is_head);
             Ok(Synced {
                 path,
                 in_place: true,
                 cloned: false,
                 fetched: false,
                 shallow: repository.is_shallow(),
-                head: repository.head()?,
+                head: branch.map(|branch| branch.name),
                 fsck_relaxed: false,
                 bytes: 0,
             })

@@ -2,7 +2,9 @@
 
 use super::{Cell, TableKind};
 use arrow_array::{RecordBatch, RecordBatchIterator, RecordBatchReader};
+use arrow_ipc::reader::StreamReader;
 use arrow_schema::{ArrowError, SchemaRef};
+use simul_core::{Error, Kind, Result};
 use std::fmt;
 use std::sync::Arc;
 
@@ -57,6 +59,20 @@ impl Table {
             batches.extend(table.batches.iter().cloned());
         }
         Self::new(kind, batches)
+    }
+
+    /// The table that was written as an Arrow stream ([`Format::Arrow`](super::Format::Arrow)).
+    ///
+    /// # Errors
+    /// `Kind::Decode` if `bytes` are no such stream, or one of another table.
+    pub fn from_arrow(kind: TableKind, bytes: &[u8]) -> Result<Self> {
+        let decode = |error: &dyn fmt::Display| Error::new(Kind::Decode, format!("not a {kind} table: {error}"));
+        let reader = StreamReader::try_new(bytes, None).map_err(|error| decode(&error))?;
+        if reader.schema().fields() != kind.schema().fields() {
+            return Err(decode(&"it has other columns"));
+        }
+        let batches = reader.collect::<Result<_, ArrowError>>().map_err(|error| decode(&error))?;
+        Ok(Self::new(kind, batches))
     }
 
     /// Which table this is.

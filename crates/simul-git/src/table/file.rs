@@ -65,7 +65,9 @@ impl PendingFile {
             .prefix(".simul-")
             .suffix(".part")
             .permissions(new_file_permissions(existing))
-            .tempfile_in(folder(&target))?;
+            .tempfile_in(folder(&target))
+            // Its text names the temporary file, which says nothing to the caller.
+            .map_err(|error| io::Error::from(error.kind()))?;
         Ok(Self::over(target, Output::Temporary(file)))
     }
 

@@ -3,7 +3,9 @@
 pub(crate) mod cli;
 pub(crate) mod engine;
 pub(crate) mod errors;
+pub(crate) mod git;
 pub(crate) mod job;
+pub(crate) mod table;
 pub(crate) mod testing;
 
 use pyo3::prelude::*;
@@ -12,5 +14,7 @@ pub(crate) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<job::Job>()?;
     engine::register(module)?;
     cli::register(module)?;
+    table::register(module)?;
+    git::register(module)?;
     testing::register(module)
 }
