@@ -28,6 +28,7 @@ use simul_core::{Result, Secret};
 use simul_engine::per_process::PerProcess;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 /// Something for each repository, or why it has none, keyed by the caller's exact string in the caller's order.
 pub type ByRepo<T> = IndexMap<String, std::result::Result<T, RepoError>>;
@@ -139,6 +140,11 @@ impl RepoManager {
     fn mirrors(&self) -> std::result::Result<Mirrors, RepoError> {
         let Inner { git, logins, options, .. } = &*self.0;
         let cache = Cache::open(options.cache.as_deref())?;
-        Mirrors::new(git.clone(), cache, logins.clone(), options.limits, self.body().permits.clone())
+        let body = self.body();
+        let mirrors = Mirrors::new(git.clone(), cache, logins.clone(), options.limits, body.permits.clone())?;
+        if !body.swept.swap(true, Ordering::Relaxed) {
+            mirrors.sweep();
+        }
+        Ok(mirrors)
     }
 }

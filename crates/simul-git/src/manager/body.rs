@@ -4,6 +4,7 @@
 use super::task::Tasks;
 use crate::RepoError;
 use crate::events::{Event, Hub, Phase, Running};
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::Semaphore;
@@ -13,11 +14,18 @@ pub(super) struct Body {
     pub(super) permits: Arc<Semaphore>,
     pub(super) hub: Arc<Hub>,
     pub(super) tasks: Arc<Tasks>,
+    /// What dead processes left in the cache was removed.
+    pub(super) swept: AtomicBool,
 }
 
 impl Body {
     pub(super) fn new(jobs: usize, sources: &[String]) -> Self {
-        Self { permits: Arc::new(Semaphore::new(jobs)), hub: Arc::default(), tasks: Arc::new(Tasks::new(sources)) }
+        Self {
+            permits: Arc::new(Semaphore::new(jobs)),
+            hub: Arc::default(),
+            tasks: Arc::new(Tasks::new(sources)),
+            swept: AtomicBool::new(false),
+        }
     }
 }
 

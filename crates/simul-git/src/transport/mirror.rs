@@ -75,7 +75,7 @@ struct FlightKey {
 }
 
 impl Mirrors {
-    /// Mirrors into `cache`; what dead processes left there is swept.
+    /// Mirrors into `cache`.
     ///
     /// # Args
     /// - `permits`: each transfer holds one for as long as it, or a process that it started, is alive.
@@ -90,9 +90,15 @@ impl Mirrors {
         permits: Arc<Semaphore>,
     ) -> Result<Self, RepoError> {
         limits.check()?;
-        // What cannot be swept now is swept another time.
-        let _ = partial::sweep(&cache);
         Ok(Self { git, cache, logins, limits, permits })
+    }
+
+    /// Removes clones that processes which are gone did not complete. What cannot be removed now is left for another time.
+    ///
+    /// # Cost
+    /// Blocks; lists the cache's folder.
+    pub fn sweep(&self) {
+        let _ = partial::sweep(&self.cache);
     }
 
     /// The cache.

@@ -123,7 +123,7 @@ mod tests {
             .map(|entry| entry.unwrap().path())
             .filter(|path| path.file_name().unwrap().to_str().unwrap().starts_with(".tmp-"))
             .collect();
-        assert_eq!(left, [living.folder.clone()]);
+        assert_eq!(left, std::slice::from_ref(&living.folder));
         drop(living);
         assert!(!left[0].exists());
     }

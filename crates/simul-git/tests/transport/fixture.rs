@@ -52,7 +52,10 @@ impl Fixture {
     pub(crate) fn mirrors_with(&self, jobs: usize) -> Mirrors {
         let logins = Logins::new(&self.logins, None).unwrap();
         let cache = Cache::open(Some(&self.cache())).unwrap();
-        Mirrors::new(Git::find().unwrap(), cache, logins, self.limits, Arc::new(Semaphore::new(jobs))).unwrap()
+        let permits = Arc::new(Semaphore::new(jobs));
+        let mirrors = Mirrors::new(Git::find().unwrap(), cache, logins, self.limits, permits).unwrap();
+        mirrors.sweep();
+        mirrors
     }
 
     pub(crate) fn sync(&self, url: &str) -> Result<Synced, RepoError> {

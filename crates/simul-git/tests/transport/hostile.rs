@@ -1,6 +1,6 @@
 //! Sources and servers that mean harm.
 
-use crate::fixture::{Fixture, files, parse};
+use crate::fixture::{Fixture, again, files, parse, role};
 use crate::support::repos::{bare, refs, run};
 use crate::support::server::Fault;
 use simul_git::RepoErrorKind;
@@ -87,4 +87,94 @@ fn nothing_is_written_outside_of_the_cache() {
         .collect();
     entries.sort();
     assert_eq!(entries, ["cache", "served"]);
+}
+
+#[test]
+fn nothing_around_a_caller_bends_git() {
+    if let Some(role) = role() {
+        let (cache, url) = role.split_once(' ').unwrap();
+        let mut fixture = Fixture::new();
+        fixture.set_cache(cache);
+        println!("synced {}", fixture.sync(url).unwrap().path.display());
+        return;
+    }
+    let fixture = Fixture::new();
+    let source = bare(&fixture.served(), "r.git", 3);
+    let (home, canary) = (fixture.folder.path().join("home"), fixture.folder.path().join("canary"));
+    std::fs::create_dir(&home).unwrap();
+    let c = canary.display();
+    let config = format!(
+        "[core]\n hooksPath = {h}\n fsmonitor = touch {c}\n sshCommand = touch {c}\n[credential]\n helper = \"!touch {c}\"\n\
+         [url \"ext::touch {c} \"]\n insteadOf = http\n[http]\n proxy = http://127.0.0.1:1\n",
+        h = home.display()
+    );
+    std::fs::write(home.join(".gitconfig"), &config).unwrap();
+    std::fs::write(home.join("reference-transaction"), format!("#!/bin/sh\ntouch {c}\n")).unwrap();
+    std::fs::set_permissions(home.join("reference-transaction"), std::os::unix::fs::PermissionsExt::from_mode(0o755))
+        .unwrap();
+    let role = format!("{} {}", fixture.cache().display(), fixture.server.url("r.git"));
+    let output = again("hostile::nothing_around_a_caller_bends_git", &role)
+        .env("HOME", &home)
+        .env("XDG_CONFIG_HOME", &home)
+        .env("GIT_CONFIG_GLOBAL", home.join(".gitconfig"))
+        .env("GIT_CONFIG_SYSTEM", home.join(".gitconfig"))
+        .env("GIT_CONFIG_COUNT", "1")
+        .env("GIT_CONFIG_KEY_0", "http.proxy")
+        .env("GIT_CONFIG_VALUE_0", "http://127.0.0.1:1")
+        .env("GIT_DIR", &source)
+        .env("GIT_WORK_TREE", &home)
+        .env("GIT_SSH_COMMAND", format!("touch {c}"))
+        .env("GIT_ASKPASS", format!("touch {c}"))
+        .env("GIT_TRACE", home.join("trace"))
+        .env("GIT_ALTERNATE_OBJECT_DIRECTORIES", source.join("objects"))
+        .output()
+        .unwrap();
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(output.status.success() && text.contains("synced "), "{text}{}", String::from_utf8_lossy(&output.stderr));
+    assert!(!canary.exists() && !home.join("trace").exists());
+    let mirror = fixture.mirrors().cache().mirror(&parse(&fixture.server.url("r.git")).unwrap());
+    assert_eq!(refs(&mirror), refs(&source));
+    run(&mirror, &["fsck"]);
+}
+
+#[test]
+fn ssh_is_asked_without_questions() {
+    if let Some(role) = role() {
+        let (cache, url) = role.split_once(' ').unwrap();
+        let mut fixture = Fixture::new();
+        fixture.set_cache(cache);
+        println!("synced {}", fixture.sync(url).unwrap().path.display());
+        return;
+    }
+    let fixture = Fixture::new();
+    let source = bare(&fixture.served(), "r.git", 3);
+    let (programs, heard) = (fixture.folder.path().join("bin"), fixture.folder.path().join("heard"));
+    std::fs::create_dir(&programs).unwrap();
+    // Stands for ssh: notes what it was told and runs the command here.
+    let script =
+        format!("#!/bin/sh\necho \"$*\" >>'{}'\nfor last; do :; done\nexec sh -c \"$last\"\n", heard.display());
+    std::fs::write(programs.join("ssh"), script).unwrap();
+    std::fs::set_permissions(programs.join("ssh"), std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    let path = format!("{}:{}", programs.display(), std::env::var("PATH").unwrap());
+    for url in
+        [format!("git@host.example:{}", source.display()), format!("ssh://git@host.example:2222{}", source.display())]
+    {
+        let role = format!("{} {url}", fixture.cache().display());
+        let output = again("hostile::ssh_is_asked_without_questions", &role).env("PATH", &path).output().unwrap();
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(
+            output.status.success() && text.contains("synced "),
+            "{text}{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        let mirror = fixture.mirrors().cache().mirror(&parse(&url).unwrap());
+        assert_eq!(refs(&mirror), refs(&source), "{url}");
+    }
+    let heard = std::fs::read_to_string(heard).unwrap();
+    assert_eq!(heard.lines().count(), 2, "one connection each: {heard}");
+    assert!(
+        heard.lines().all(|line| line.contains("-o BatchMode=yes") && line.contains("git@host.example")),
+        "{heard}"
+    );
+    assert!(heard.contains("-p 2222"), "{heard}");
 }

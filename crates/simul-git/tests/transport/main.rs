@@ -10,5 +10,6 @@ mod fixture;
 mod follow;
 mod hostile;
 mod login;
+mod manager;
 mod together;
 mod words;
