@@ -149,7 +149,9 @@ def generate(folder: pathlib.Path, commits: int) -> pathlib.Path:
     repo = folder / "generated.git"
     subprocess.run(["git", "init", "-q", "--bare", "-b", "main", str(repo)], check=True)
     dice = random.Random(20)
-    words = [f"{verb}_{noun}" for verb in ("read", "write", "open", "close", "merge") for noun in ("row", "table", "file")]
+    words = [
+        f"{verb}_{noun}" for verb in ("read", "write", "open", "close", "merge") for noun in ("row", "table", "file")
+    ]
     common = ["\n", "\n", "    }\n", "    return result\n", "    else:\n"]
 
     def line() -> str:
@@ -166,7 +168,9 @@ def generate(folder: pathlib.Path, commits: int) -> pathlib.Path:
             process.stdin.write(b"data %d\n%s\n" % (len(data), data))
 
         for number in range(commits):
-            who = f"Person {dice.randrange(12)} <p{dice.randrange(12)}@example.org> {1_500_000_000 + 3600 * number} +0200"
+            who = (
+                f"Person {dice.randrange(12)} <p{dice.randrange(12)}@example.org> {1_500_000_000 + 3600 * number} +0200"
+            )
             process.stdin.write(f"commit refs/heads/main\nauthor {who}\ncommitter {who}\n".encode())
             write(f"Change {number}\n\nWhy it was needed.\n")
             for _ in range(dice.choice((1, 1, 1, 2, 2, 3, 6))):
@@ -247,14 +251,26 @@ def main() -> None:
                 wall, cpu, output = measure(command)
                 samples[name].append(Sample(wall, cpu, Totals(**json.loads(output))))
     version = subprocess.run(["git", "version"], capture_output=True, text=True, check=True).stdout.strip()
-    print(f"{version}, {os.cpu_count()} CPUs, {platform.machine()}, Python {platform.python_version()}, {options.rounds} rounds")
+    print(
+        f"{version}, {os.cpu_count()} CPUs, {platform.machine()}, Python {platform.python_version()}, {options.rounds} rounds"
+    )
     rows = show(samples)
-    wrong = {n for n, runs in samples.items() if n.startswith("simul") and {r.totals for r in runs} != {samples["git log"][0].totals}}
+    wrong = {
+        n
+        for n, runs in samples.items()
+        if n.startswith("simul") and {r.totals for r in runs} != {samples["git log"][0].totals}
+    }
     if wrong:
         sys.exit(f"the totals of {', '.join(sorted(wrong))} are not git's")
     path = HERE / "results" / ("git.json" if options.record else "local-git.json")
     path.parent.mkdir(exist_ok=True)
-    document = {"git": version, "cpus": os.cpu_count(), "machine": platform.machine(), "rounds": options.rounds, "rows": rows}
+    document = {
+        "git": version,
+        "cpus": os.cpu_count(),
+        "machine": platform.machine(),
+        "rounds": options.rounds,
+        "rows": rows,
+    }
     path.write_text(json.dumps(document, indent=1) + "\n")
     print(f"written to {path.relative_to(ROOT)}")
 
