@@ -5,6 +5,7 @@
 //! Invariant: no variable of the caller's environment and no system or user configuration reaches a child, but for the
 //! few names in [`PASSED_ON`].
 
+use crate::history::calibration::Matching;
 use crate::{RepoError, RepoErrorKind};
 use std::ffi::OsStr;
 use std::fmt;
@@ -147,6 +148,7 @@ pub struct Git(Arc<Program>);
 struct Program {
     path: PathBuf,
     version: Version,
+    matching: OnceLock<Matching>,
 }
 
 impl Git {
@@ -192,7 +194,7 @@ impl Git {
             return Err(unsupported(format!("git {version} at {} is too old", path.display()))
                 .hint(format!("install git {FLOOR} or newer and put it first on PATH")));
         }
-        Ok(Self(Arc::new(Program { path: path.to_owned(), version })))
+        Ok(Self(Arc::new(Program { path: path.to_owned(), version, matching: OnceLock::new() })))
     }
 
     /// Where the program is.
@@ -203,6 +205,11 @@ impl Git {
     /// Its version.
     pub fn version(&self) -> Version {
         self.0.version
+    }
+
+    /// What history has found out about how this git matches lines.
+    pub(crate) fn matching(&self) -> &OnceLock<Matching> {
+        &self.0.matching
     }
 
     /// What to tell the user about a git that lacks known security fixes; None for a patched one.

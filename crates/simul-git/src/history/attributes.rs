@@ -2,10 +2,11 @@
 
 use super::pool::{Pool, Service};
 use super::process::{Context, run};
-use super::repository::Repository;
+use super::repository::{Repository, bytes_to_path};
 use crate::{RepoError, RepoErrorKind};
 use std::collections::HashMap;
 use std::io::BufRead;
+use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 
 /// What decides whether a file's lines are counted.
@@ -24,19 +25,31 @@ pub(super) struct Attributes<'p, 'a> {
     pool: &'p Pool<'a>,
     context: Context<'a>,
     known: Mutex<HashMap<Vec<u8>, Treat>>,
+    /// The worktree, when only files in it that git does not know yet could matter.
+    worktree: Option<Worktree>,
+}
+
+/// Where attributes may lie that were never added.
+struct Worktree {
+    top: PathBuf,
+    /// Whether a folder holds some.
+    folders: Mutex<HashMap<Vec<u8>, bool>>,
 }
 
 impl<'p, 'a> Attributes<'p, 'a> {
-    /// None when no attribute can apply; an error where only git can honour them (drivers with settings of their own).
+    /// None when no attribute can apply.
     pub(super) fn of(
         repository: &Repository,
         pool: &'p Pool<'a>,
         context: Context<'a>,
     ) -> Result<Option<Self>, RepoError> {
-        if !any_source(repository, context)? {
-            return Ok(None);
+        let known = Mutex::default();
+        if any_source(repository, context)? {
+            return Ok(Some(Self { pool, context, known, worktree: None }));
         }
-        Ok(Some(Self { pool, context, known: Mutex::default() }))
+        let worktree =
+            (!repository.is_bare()).then(|| Worktree { top: repository.top().to_owned(), folders: Mutex::default() });
+        Ok(worktree.map(|worktree| Self { pool, context, known, worktree: Some(worktree) }))
     }
 
     /// Whether the repository's configuration gives a driver (`diff=name`) settings that change counts.
@@ -50,7 +63,7 @@ impl<'p, 'a> Attributes<'p, 'a> {
     pub(super) fn learn(&self, paths: &[&[u8]]) -> Result<(), RepoError> {
         let unknown: Vec<&[u8]> = {
             let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-            paths.iter().copied().filter(|path| !known.contains_key(*path)).collect()
+            paths.iter().copied().filter(|path| !known.contains_key(*path) && self.may_apply(path)).collect()
         };
         // Below a pipe's capacity at a time; git answers each path before it reads the next.
         let mut batch: Vec<&[u8]> = Vec::new();
@@ -65,6 +78,28 @@ impl<'p, 'a> Attributes<'p, 'a> {
             batch.push(path);
         }
         if batch.is_empty() { Ok(()) } else { self.ask(&batch) }
+    }
+
+    /// Whether a folder on the way to `path` holds attributes.
+    fn may_apply(&self, path: &[u8]) -> bool {
+        let Some(Worktree { top, folders }) = &self.worktree else { return true };
+        let mut folders = folders.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut folder = path;
+        loop {
+            folder = &folder[..folder.iter().rposition(|byte| *byte == b'/').unwrap_or(0)];
+            let here = match folders.get(folder) {
+                Some(here) => *here,
+                None => {
+                    let file = top.join(bytes_to_path(folder)).join(".gitattributes");
+                    let here = file.symlink_metadata().is_ok();
+                    folders.insert(folder.to_vec(), here);
+                    here
+                }
+            };
+            if here || folder.is_empty() {
+                return here;
+            }
+        }
     }
 
     fn ask(&self, paths: &[&[u8]]) -> Result<(), RepoError> {
@@ -107,8 +142,8 @@ impl<'p, 'a> Attributes<'p, 'a> {
     }
 }
 
-/// Whether git could find any attribute: `info/attributes`, a file in the worktree, the index or HEAD, or a tree that
-/// the configuration names. The worktree is covered by the index: a file that is not added counts too, so ask for those.
+/// Whether git knows of any attribute: `info/attributes`, a file in the index or, without a worktree, in HEAD, or a tree
+/// that the configuration names. Files that were not added are looked for where the history has paths.
 fn any_source(repository: &Repository, context: Context<'_>) -> Result<bool, RepoError> {
     if repository.common_dir().join("info/attributes").exists() {
         return Ok(true);
@@ -128,7 +163,7 @@ fn any_source(repository: &Repository, context: Context<'_>) -> Result<bool, Rep
     let mut command = repository.command();
     // Literal pathspecs are the rule for our children; here a pattern is meant.
     command.env("GIT_LITERAL_PATHSPECS", "0");
-    command.args(["ls-files", "-z", "--cached", "--others", "--", ":(glob)**/.gitattributes"]);
+    command.args(["ls-files", "-z", "--cached", "--", ":(glob)**/.gitattributes"]);
     let files = run(command, context)?;
     Ok(!files.success || !files.stdout.is_empty())
 }

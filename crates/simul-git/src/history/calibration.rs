@@ -6,12 +6,10 @@
 use super::lines::{Count, Lines};
 use super::process::{Context, run};
 use crate::{Git, RepoError, RepoErrorKind};
-use std::path::PathBuf;
-use std::sync::{Mutex, PoisonError};
 
 /// What is known of a git's line matching.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Matching {
+pub(crate) enum Matching {
     /// As described.
     AsObserved,
     /// Otherwise at the borders, but never where there is no doubt.
@@ -20,15 +18,13 @@ pub(super) enum Matching {
     Unknown,
 }
 
-static ASKED: Mutex<Vec<(PathBuf, Matching)>> = Mutex::new(Vec::new());
-
 /// How `git` matches lines.
 ///
 /// # Cost
 /// A temporary folder of some 40 small files and one child, the first time in a process.
 pub(super) fn matching(git: &Git, context: Context<'_>) -> Result<Matching, RepoError> {
-    let mut asked = ASKED.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Some((_, known)) = asked.iter().find(|(path, _)| path == git.path()) {
+    // Two threads may ask at once and hear the same; no lock is held meanwhile, for a fork would keep it for ever.
+    if let Some(known) = git.matching().get() {
         return Ok(*known);
     }
     let pairs = borders();
@@ -46,8 +42,7 @@ pub(super) fn matching(git: &Git, context: Context<'_>) -> Result<Matching, Repo
     } else {
         Matching::Cautious
     };
-    asked.push((git.path().to_owned(), matching));
-    Ok(matching)
+    Ok(*git.matching().get_or_init(|| matching))
 }
 
 /// Additions and deletions of each pair as git counts them.
@@ -163,7 +158,6 @@ mod tests {
             let cancel = CancelToken::new();
             let context = Context { source: "test", phase: "testing", cancel: &cancel };
             assert_eq!(matching(&git, context).expect("it runs"), expected, "{edit}");
-            ASKED.lock().expect("no panic").retain(|(known, _)| known != &path);
         }
     }
 }

@@ -21,7 +21,7 @@
 mod ambiguity;
 mod attributes;
 mod blame;
-mod calibration;
+pub(crate) mod calibration;
 mod children;
 mod commits;
 mod decode;

@@ -18,7 +18,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 /// Larger objects are git's business: it streams them.
 const LARGEST: usize = 32 << 20;
 /// What the cache may hold, over all shards and both generations.
-const CACHE_BYTES: usize = 128 << 20;
+const CACHE_BYTES: usize = 48 << 20;
 const SHARDS: usize = 16;
 /// No sound pack has longer chains (git writes 50, at most 4095).
 const LONGEST_CHAIN: usize = 5000;

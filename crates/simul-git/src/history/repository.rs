@@ -185,12 +185,22 @@ impl Repository {
         match self.resolve(rev.unwrap_or("HEAD"), context)? {
             Some(commit) => Ok(commit),
             None => Err(match rev {
+                None if self.names_something("HEAD", context)? => {
+                    super::process::damaged(&context, "the commit of HEAD is missing or damaged")
+                }
                 None => self.empty(context),
                 Some(rev) => context
                     .error(RepoErrorKind::Missing, format!("no commit is called {rev:?}"))
                     .hint("`git branch -a` and `git tag` list the names"),
             }),
         }
+    }
+
+    /// Whether a name stands for an object, even for one that is not there.
+    fn names_something(&self, rev: &str, context: Context<'_>) -> Result<bool, RepoError> {
+        let mut command = self.command();
+        command.args(["rev-parse", "--verify", "--quiet", "--end-of-options", rev]);
+        Ok(run(command, context)?.success)
     }
 
     /// The commit of HEAD, if any.

@@ -116,7 +116,7 @@ fn names_are_never_taken_for_options_or_paths() {
 #[test]
 fn missing_and_damaged_objects_are_errors_and_never_zeros() {
     for spoil in ["missing", "damaged"] {
-        for what in ["HEAD:a", "HEAD^{tree}", "HEAD~1"] {
+        for what in ["HEAD:a", "HEAD^{tree}", "HEAD~1", "HEAD"] {
             // Bare: git would take a missing file from the worktree when it knows it to be the same.
             let fixture = Fixture::new(&["--bare"]);
             fixture.import(&small());
