@@ -13,10 +13,15 @@ from urllib.parse import urlsplit
 
 
 class GitServer:
-    """Serves the bare repositories below a folder; those below ``/private/`` want the token as password."""
+    """Serves the bare repositories below a folder.
+
+    Those below ``/private/`` want the token as password. A fetch below ``/stalled/`` is never answered: ``stalled``
+    tells that one has come, ``left`` that its client has gone.
+    """
 
     def __init__(self, root: Path, token: str) -> None:
         self.requests: list[tuple[str, bool]] = []
+        self.stalled, self.left = threading.Event(), threading.Event()
         served = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -36,6 +41,12 @@ class GitServer:
                     return
                 if not (root / parts.path.lstrip("/").split(".git")[0]).with_suffix(".git").is_dir():
                     self.answer(404, b"no such repository", [])
+                    return
+                if parts.path.startswith("/stalled/") and self.command == "POST":
+                    served.stalled.set()
+                    self.rfile.read()
+                    served.left.set()
+                    self.close_connection = True
                     return
                 backend = subprocess.run(
                     ["git", "http-backend"],

@@ -259,6 +259,43 @@ def test_a_cancelled_clone_leaves_nothing(urls: list[str], cache: Path) -> None:
     assert not [path for path in cache.rglob("*tmp*") if path.is_dir()]
 
 
+@pytest.mark.parametrize("end", ["cancel", "task", "timeout"])
+def test_a_clone_that_nobody_wants_any_more_ends_at_the_far_end(
+    git_folder: Path, tmp_path: Path, cache: Path, end: str
+) -> None:
+    run_git(tmp_path, "clone", "--quiet", "--bare", str(git_folder), str(tmp_path / "root" / "stalled" / "a.git"))
+    with GitServer(tmp_path / "root", "") as server:
+        manager = git.RepoManager([f"http://{server.host}/stalled/a.git"], cache=cache)
+
+        async def in_a_task() -> None:
+            async with asyncio.timeout(60) as limit:
+                task = asyncio.create_task(waited())
+                await asyncio.to_thread(server.stalled.wait)
+                if end == "task":
+                    task.cancel()
+                else:
+                    limit.reschedule(0)
+                await task
+
+        async def waited() -> object:
+            return await manager.sync()
+
+        match end:
+            case "cancel":
+                job = manager.sync()
+                assert server.stalled.wait(60)
+                assert job.cancel()
+            case "task":
+                with pytest.raises(asyncio.CancelledError):
+                    asyncio.run(in_a_task())
+            case _:
+                with pytest.raises(TimeoutError):
+                    asyncio.run(in_a_task())
+        assert server.left.wait(60), "git is still there"
+    tasks = manager.fetch_clone_tasks().wait()
+    assert [task.temp_dir for task in tasks.values()] == [None]
+
+
 def test_a_token_is_in_no_repr_error_or_environment(
     git_folder: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -295,6 +332,17 @@ def test_arguments_that_cannot_work_are_refused_at_once(git_folder: Path) -> Non
         manager.bulk_blame(git_folder, "notes.txt")
     with pytest.raises(TypeError):
         manager.analyze_commits(b".")  # type: ignore[arg-type]
+
+
+def test_errors_and_events_name_a_repository_as_the_caller_did(cache: Path) -> None:
+    url = "http://LOCALHOST:9/Alice/HW1.git/"
+    manager = git.RepoManager([url], cache=cache)
+    job = manager.sync()
+    events = list(manager.events())
+    error = job.wait()[url]
+    assert isinstance(error, RepoError)
+    assert error.kind == "connect"
+    assert {error.repo, *(event.repo for event in events)} == {url}
 
 
 def test_refs_and_merges_widen_what_is_counted(git_folder: Path) -> None:
@@ -337,7 +385,9 @@ def test_one_manager_serves_threads_and_loops_at_once(git_folder: Path) -> None:
     assert counts == [3] * 8
 
 
-def test_a_token_goes_to_its_own_host_and_nowhere_else(git_folder: Path, tmp_path: Path, cache: Path) -> None:
+def test_a_token_goes_to_its_own_host_and_nowhere_else(
+    git_folder: Path, tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     token = "ghp_onlyThere"  # noqa: S105
     for name in ("public/a.git", "private/b.git"):
         run_git(tmp_path, "clone", "--quiet", "--bare", str(git_folder), str(tmp_path / "root" / name))
@@ -353,6 +403,10 @@ def test_a_token_goes_to_its_own_host_and_nowhere_else(git_folder: Path, tmp_pat
             "not_found",
         ]
         assert any(with_token for _, with_token in bound.requests)
+        assert not any(with_token for _, with_token in other.requests)
+        monkeypatch.setenv("GITHUB_SERVER_URL", f"http://{bound.host}")
+        named = git.RepoManager(sources[1:3], "", token, cache=tmp_path / "third").commits().wait()
+        assert [getattr(result, "kind", "table") for result in named.values()] == ["table", "auth"]
         assert not any(with_token for _, with_token in other.requests)
         without = git.RepoManager(sources[1:2], github_token="", auth={bound.host: ""}, cache=tmp_path / "second")
         failed = without.sync().wait()[sources[1]]

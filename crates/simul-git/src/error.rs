@@ -83,7 +83,7 @@ impl RepoError {
         let detail: String = detail.into();
         Self {
             kind,
-            source: simul_core::redact_url(source),
+            source: crate::table::repo_label(source),
             phase,
             detail: detail.chars().filter(|c| !c.is_control() || *c == '\n').collect::<String>().trim().to_owned(),
             hint: None,

@@ -95,7 +95,7 @@ impl Event {
         #[expect(clippy::disallowed_methods, reason = "a stamp for people; nothing is decided by it")]
         let at = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64();
         Self {
-            repo: simul_core::redact_url(repo),
+            repo: crate::table::repo_label(repo),
             phase,
             done: 0,
             total: None,

@@ -134,7 +134,7 @@ impl Mirrors {
                 Transfer { mirrors: self.clone(), remote: remote.clone(), source: source.to_owned(), listeners };
             async move { transfer.go().await }.boxed()
         });
-        flight.await.map_err(|error| RepoError { source: simul_core::redact_url(source), ..error })
+        flight.await.map_err(|error| RepoError { source: crate::table::repo_label(source), ..error })
     }
 }
 
