@@ -17,8 +17,10 @@ mod label;
 mod number;
 mod page;
 mod series;
+mod summary;
 mod totals;
 
-pub use folder::{FolderError, ReportFolder};
+pub use folder::{FolderError, MANIFEST, ReportFolder};
 pub use model::{AuthorStats, CommitRow, FileStats, Identity, RepoReport, RepoStats, Report, Scope};
 pub use page::page;
+pub use summary::{date_of, rfc3339, summary};
