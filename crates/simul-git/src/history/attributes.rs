@@ -29,6 +29,24 @@ pub(super) struct Attributes<'p, 'a> {
     worktree: Option<Worktree>,
 }
 
+/// What the repository's configuration says about attributes.
+pub(super) struct Settings {
+    /// It names a tree that holds attributes.
+    tree: bool,
+    /// It gives a driver (`diff=name`) settings that change counts: only git can honour those.
+    pub drivers: bool,
+}
+
+impl Settings {
+    pub(super) fn of(repository: &Repository, context: Context<'_>) -> Result<Self, RepoError> {
+        let mut command = repository.command();
+        command.args(["config", "-z", "--name-only", "--get-regexp", r"^(attr\.tree|diff\..*\.(binary|algorithm))$"]);
+        let names = run(command, context)?.text();
+        let tree = names.split('\0').any(|name| name == "attr.tree");
+        Ok(Self { tree, drivers: names.split('\0').any(|name| name.starts_with("diff.")) })
+    }
+}
+
 /// Where attributes may lie that were never added.
 struct Worktree {
     top: PathBuf,
@@ -40,23 +58,17 @@ impl<'p, 'a> Attributes<'p, 'a> {
     /// None when no attribute can apply.
     pub(super) fn of(
         repository: &Repository,
+        settings: &Settings,
         pool: &'p Pool<'a>,
         context: Context<'a>,
     ) -> Result<Option<Self>, RepoError> {
         let known = Mutex::default();
-        if any_source(repository, context)? {
+        if settings.tree || any_source(repository, context)? {
             return Ok(Some(Self { pool, context, known, worktree: None }));
         }
         let worktree =
             (!repository.is_bare()).then(|| Worktree { top: repository.top().to_owned(), folders: Mutex::default() });
         Ok(worktree.map(|worktree| Self { pool, context, known, worktree: Some(worktree) }))
-    }
-
-    /// Whether the repository's configuration gives a driver (`diff=name`) settings that change counts.
-    pub(super) fn has_drivers(repository: &Repository, context: Context<'_>) -> Result<bool, RepoError> {
-        let mut command = repository.command();
-        command.args(["config", "-z", "--name-only", "--get-regexp", r"^diff\..*\.(binary|algorithm)$"]);
-        Ok(!run(command, context)?.stdout.is_empty())
     }
 
     /// Asks git about all of `paths` that were not asked about before.
@@ -142,15 +154,10 @@ impl<'p, 'a> Attributes<'p, 'a> {
     }
 }
 
-/// Whether git knows of any attribute: `info/attributes`, a file in the index or, without a worktree, in HEAD, or a tree
-/// that the configuration names. Files that were not added are looked for where the history has paths.
+/// Whether git knows of a file of attributes: `info/attributes`, one in the index or, without a worktree, in HEAD. Files
+/// that were not added are looked for where the history has paths.
 fn any_source(repository: &Repository, context: Context<'_>) -> Result<bool, RepoError> {
     if repository.common_dir().join("info/attributes").exists() {
-        return Ok(true);
-    }
-    let mut command = repository.command();
-    command.args(["config", "--get", "attr.tree"]);
-    if run(command, context)?.success {
         return Ok(true);
     }
     if repository.is_bare() {

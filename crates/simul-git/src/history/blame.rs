@@ -15,9 +15,6 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError, mpsc};
 
-/// git takes a file for binary that has a NUL among these first bytes.
-const LOOKED_AT: usize = 8000;
-
 /// Takes a path and its hunks, or why it has none.
 pub type BlameSink<'a> = &'a mut dyn FnMut(&str, Result<Vec<Hunk>, RepoError>);
 
@@ -145,7 +142,7 @@ impl<'a> Blamer<'a> {
             process.ask(format!("{}\n", file.id).as_bytes())?;
             let mut data = Vec::new();
             read_object(process, &mut data)?;
-            Ok(data[..data.len().min(LOOKED_AT)].contains(&0))
+            Ok(super::lines::is_binary(&data))
         })?;
         if binary {
             return Err(self

@@ -3,7 +3,7 @@
 //! A commit goes to git when a file may have been renamed (one added and one deleted that could be alike), when only
 //! git's own line matching decides the counts, when a file is too large, or when an object is not what it should be.
 
-use super::attributes::{Attributes, Treat};
+use super::attributes::{self, Attributes, Treat};
 use super::calibration::{self, Matching};
 use super::children::{Children, add_numbers};
 use super::commits::{Counters, Engine, Worker};
@@ -18,9 +18,6 @@ use crate::record::{Change, Commit};
 use gix_hash::ObjectId;
 use gix_object::Kind;
 use std::sync::atomic::{AtomicU64, Ordering};
-
-/// git takes a file for binary that has a NUL among these first bytes.
-const LOOKED_AT: usize = 8000;
 
 /// In process, with git behind it.
 pub(super) struct Hybrid<'p, 'a> {
@@ -38,8 +35,9 @@ impl<'p, 'a> Hybrid<'p, 'a> {
         children: &'p Children<'p, 'a>,
         counters: &'p Counters,
     ) -> Result<Self, RepoError> {
-        let attributes = Attributes::of(repository, children.pool, children.context)?;
-        let only_git = attributes.is_some() && Attributes::has_drivers(repository, children.context)?;
+        let settings = attributes::Settings::of(repository, children.context)?;
+        let attributes = Attributes::of(repository, &settings, children.pool, children.context)?;
+        let only_git = attributes.is_some() && settings.drivers;
         let objects = if only_git { None } else { Objects::open(repository.common_dir(), repository.hash()) };
         let matching = calibration::matching(repository.git(), children.context)?;
         Ok(Self { objects, attributes, children, counters, matching })
@@ -217,7 +215,7 @@ impl InProcess<'_, '_, '_> {
         let binary = match treat {
             Treat::Binary => true,
             Treat::Text => false,
-            Treat::AsFound => old.is_some_and(is_binary) || new.is_some_and(is_binary),
+            Treat::AsFound => old.is_some_and(lines::is_binary) || new.is_some_and(lines::is_binary),
         };
         if binary {
             return Ok(None);
@@ -254,10 +252,6 @@ impl Content {
             Self::Gitlink(text) => text.as_bytes(),
         }
     }
-}
-
-fn is_binary(content: &[u8]) -> bool {
-    memchr::memchr(0, &content[..content.len().min(LOOKED_AT)]).is_some()
 }
 
 fn change(difference: &Difference, counted: Option<Count>) -> Change {

@@ -11,6 +11,14 @@
 
 use super::ambiguity;
 
+/// git takes a file for binary that has a NUL among these first bytes.
+const LOOKED_AT: usize = 8000;
+
+/// Whether git takes a file for binary by its content.
+pub(super) fn is_binary(content: &[u8]) -> bool {
+    memchr::memchr(0, &content[..content.len().min(LOOKED_AT)]).is_some()
+}
+
 /// Lines added and deleted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct Count {
