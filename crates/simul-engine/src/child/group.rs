@@ -1,5 +1,7 @@
 //! A running process group.
 
+#[cfg(unix)]
+use super::guardian;
 use super::live::Live;
 use super::options::ChildOptions;
 use super::{sys, worker};
@@ -79,7 +81,11 @@ pub async fn spawn_group_async(options: impl Into<ChildOptions>) -> io::Result<G
 impl Group {
     fn start(mut options: ChildOptions) -> io::Result<Self> {
         let live = Live::begin();
+        #[cfg(unix)]
+        guardian::ready();
         let child = sys::start(&mut options)?;
+        #[cfg(unix)]
+        guardian::watch(child.id());
         let leader = Arc::new(Leader { id: child.id(), child: Mutex::new(Some(child)) });
         let body = Body { leader: leader.clone(), _live: live, _holds: options.holds };
         Ok(Self { body: Some(body), leader, exit: None, owner: std::process::id() })
@@ -224,6 +230,8 @@ impl Leader {
         // It could not be waited for: somebody else reaped it, and nothing may be signalled under its id.
         exited?;
         sys::kill_group(&mut child);
+        #[cfg(unix)]
+        guardian::forget(self.id);
         child.wait()
     }
 }

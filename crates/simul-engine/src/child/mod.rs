@@ -7,12 +7,15 @@
 //! # Layout
 //! - [`options`]: [`ChildOptions`], what to run and with which ends of pipes.
 //! - [`group`]: [`Group`], the running group: wait, kill, drop.
+//! - `guardian`: what ends the groups of a process that was killed.
 //! - [`output`]: [`AsyncOutput`], a child's stdout or stderr read by a Tokio task.
 //! - `live`: how many groups are alive, and the most there ever were.
 //! - `worker`: the two threads, one that spawns and one that buries.
 //! - `sys`: what differs between systems.
 
 pub mod group;
+#[cfg(unix)]
+mod guardian;
 mod live;
 pub mod options;
 pub mod output;

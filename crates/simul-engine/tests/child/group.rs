@@ -139,24 +139,26 @@ fn a_group_outlives_the_thread_that_asked_for_it() {
 }
 
 #[test]
-fn the_group_dies_with_this_process() {
+fn the_whole_group_dies_with_this_process() {
     if rerun::is_again() {
         let _group = spawn_group({
             let mut command = Command::new("sh");
-            command.args(["-c", "echo up; exec sleep 100000"]);
+            // The leader alone would be ended by its parent-death signal; the other only by the guardian.
+            command.args(["-c", "sleep 100000 & echo up; exec sleep 100000"]);
             ChildOptions::new(command).stdout(std::fs::File::create("/dev/stdout").unwrap())
         })
         .unwrap();
+        println!("watched");
         loop {
             std::thread::park();
         }
     }
-    let mut process = rerun::again("group::the_group_dies_with_this_process").stdout(Stdio::piped()).spawn().unwrap();
+    let mut process =
+        rerun::again("group::the_whole_group_dies_with_this_process").stdout(Stdio::piped()).spawn().unwrap();
     let mut stdout = BufReader::new(process.stdout.take().unwrap());
-    let mut line = String::new();
-    while !line.ends_with("up\n") {
-        line.clear();
-        assert_ne!(stdout.read_line(&mut line).unwrap(), 0, "the group never came up");
+    let mut said = String::new();
+    while !(said.contains("up\n") && said.contains("watched\n")) {
+        assert_ne!(stdout.read_line(&mut said).unwrap(), 0, "the group never came up: {said}");
     }
     process.kill().unwrap();
     process.wait().unwrap();

@@ -50,7 +50,7 @@ pub(super) fn base(
     }
     command.arg("-c").arg(format!("transfer.fsckObjects={}", check == Check::Strict));
     if let Some(stall) = stall {
-        // We watch for stalls ourselves; this ends a helper that outlives a killed simul.
+        // We watch for stalls ourselves; this is for a helper that outlives both simul and its guardian.
         command.args(["-c", "http.lowSpeedLimit=1", "-c"]);
         command.arg(format!("http.lowSpeedTime={}", stall.as_secs().saturating_add(5)));
     }

@@ -140,11 +140,6 @@ impl Server {
         drop(self.shared.changed.wait_while(held, |_| self.shared.waiting.load(Ordering::SeqCst) < count).unwrap());
     }
 
-    /// Counts from zero again, although some may still wait.
-    pub fn forget_held(&self) {
-        self.shared.waiting.store(0, Ordering::SeqCst);
-    }
-
     /// Takes the log.
     pub fn take_log(&self) -> Vec<Request> {
         std::mem::take(&mut *self.shared.log.lock().unwrap())

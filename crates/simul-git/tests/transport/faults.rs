@@ -84,8 +84,6 @@ fn a_killed_process_leaves_no_half_repository() {
         let (cache, url) = role.split_once(' ').unwrap();
         let mut fixture = Fixture::new();
         fixture.set_cache(cache);
-        // Also how soon a helper that waits for a silent server ends after its parent was killed.
-        fixture.limits = Limits { stall_seconds: Some(5.0), ..Limits::default() };
         let _ = fixture.sync(url);
         panic!("it should have been killed");
     }
@@ -99,8 +97,10 @@ fn a_killed_process_leaves_no_half_repository() {
         fixture.server.wait_for_held(1);
         process.kill().unwrap();
         process.wait().unwrap();
+        // git and all that it started die with their parent: the server sees it.
+        fixture.server.wait_for_log(|request| request.left);
+        fixture.server.take_log();
         fixture.server.heal();
-        fixture.server.forget_held();
     };
     kill_during(100_000);
     let mirror = fixture.mirrors().cache().mirror(&parse(&url).unwrap());
