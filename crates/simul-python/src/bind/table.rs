@@ -11,7 +11,19 @@ use simul_git::table::{Cell, Column, Format, TableKind};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// Rows about repositories, in columns.
+/// Rows about repositories, in columns that pandas, polars, duckdb and pyarrow read as they are.
+///
+/// Indexing and iterating give typed records; a slice is a table again and shares the columns. docs/tables.md lists the
+/// columns of each table.
+///
+/// Threads and loops:
+///     Immutable: any thread may read it.
+///
+/// Example:
+///     >>> from simul.git import RepoManager
+///     >>> commits = RepoManager(["."]).analyze_commits(".").wait()
+///     >>> len(commits[:2]), commits[-1].parents
+///     (2, ())
 #[pyclass(frozen, weakref, generic, sequence, module = "simul.git")]
 pub(crate) struct Table {
     table: simul_git::table::Table,
@@ -89,21 +101,25 @@ impl Table {
 
 #[pymethods]
 impl Table {
+    /// Which table: commits, changes, blame, lines, branches, ownership or authors.
     #[getter]
     fn name(&self) -> &'static str {
         self.table.kind().name()
     }
 
+    /// Its number of rows, as `len(table)`.
     #[getter]
     fn num_rows(&self) -> usize {
         self.table.num_rows()
     }
 
+    /// The columns' names, in order.
     #[getter]
     fn column_names(&self) -> Vec<&'static str> {
         self.table.kind().columns().iter().map(|column| column.name).collect()
     }
 
+    /// The columns with their types, one a line.
     #[getter]
     fn schema(&self) -> String {
         let line = |column: &Column| {
@@ -171,7 +187,13 @@ impl Table {
         PyTuple::new(py, cells)
     }
 
-    /// Every value of the column `name`.
+    /// Every value of one column, as Python objects.
+    ///
+    /// Args:
+    ///     name: One of `column_names`.
+    ///
+    /// Raises:
+    ///     KeyError: The table has no such column.
     fn column<'py>(&self, py: Python<'py>, name: &str) -> PyResult<Bound<'py, PyList>> {
         let column = self.table.kind().column_index(name).ok_or_else(|| self.no_column(name))?;
         let values = PyList::empty(py);
@@ -181,7 +203,10 @@ impl Table {
         Ok(values)
     }
 
-    /// Every row as a dict.
+    /// Every row as a dict of its columns.
+    ///
+    /// Cost:
+    ///     An object for each cell; a table itself has none.
     fn to_dicts<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
         let names: Vec<_> = self.column_names().into_iter().map(|name| PyString::intern(py, name)).collect();
         let rows = PyList::empty(py);
@@ -195,30 +220,66 @@ impl Table {
         Ok(rows)
     }
 
-    /// Writes a Parquet file.
+    /// Writes a Parquet file, compressed with zstd, which appears whole or not at all.
+    ///
+    /// Args:
+    ///     path: The file; one that is there is replaced.
+    ///
+    /// Raises:
+    ///     StoreError: The folder is missing or not writable, or the disk is full. Nothing half-written stays.
+    ///
+    /// Threads and loops:
+    ///     Blocks until the file is on disk and lets other threads run meanwhile; in a coroutine, use
+    ///     ``await asyncio.to_thread(...)`` where that takes long.
     fn to_parquet(&self, py: Python<'_>, path: PathBuf) -> PyResult<()> {
         self.written(py, Some(path), Format::Parquet).map(drop)
     }
 
-    /// Writes a CSV file, or returns its text.
+    /// Writes a CSV file with a header line, or returns its text.
+    ///
+    /// Args:
+    ///     path: The file; one that is there is replaced. None returns the text.
+    ///
+    /// Raises:
+    ///     StoreError: The folder is missing or not writable, or the disk is full. Nothing half-written stays.
+    ///
+    /// Threads and loops:
+    ///     Blocks until the file is on disk and lets other threads run meanwhile; in a coroutine, use
+    ///     ``await asyncio.to_thread(...)`` where that takes long.
     #[pyo3(signature = (path=None))]
     fn to_csv(&self, py: Python<'_>, path: Option<PathBuf>) -> PyResult<Option<String>> {
         self.written(py, path, Format::Csv)
     }
 
-    /// Writes a file of JSON lines, or returns its text.
+    /// Writes a file of JSON lines, one object a row, or returns its text.
+    ///
+    /// Args:
+    ///     path: The file; one that is there is replaced. None returns the text.
+    ///
+    /// Raises:
+    ///     StoreError: The folder is missing or not writable, or the disk is full. Nothing half-written stays.
+    ///
+    /// Threads and loops:
+    ///     Blocks until the file is on disk and lets other threads run meanwhile; in a coroutine, use
+    ///     ``await asyncio.to_thread(...)`` where that takes long.
     #[pyo3(signature = (path=None))]
     fn to_json(&self, py: Python<'_>, path: Option<PathBuf>) -> PyResult<Option<String>> {
         self.written(py, path, Format::Json)
     }
 
-    /// The lines of a blame table.
+    /// The lines of a blame table: one row for each line of each hunk.
+    ///
+    /// Raises:
+    ///     TypeError: This is another table than blame.
     fn lines(&self, py: Python<'_>) -> PyResult<Table> {
         let lines = py.detach(|| self.table.lines());
         lines.map(Table::from).ok_or_else(|| self.not_for_this("lines", TableKind::Blame))
     }
 
-    /// The authors of a commits table.
+    /// The authors of a commits table: one row for each identity, most commits first.
+    ///
+    /// Raises:
+    ///     TypeError: This is another table than commits.
     fn authors(&self, py: Python<'_>) -> PyResult<Table> {
         let authors = py.detach(|| self.table.authors());
         authors.map(Table::from).ok_or_else(|| self.not_for_this("authors", TableKind::Commits))
