@@ -27,7 +27,9 @@ pub fn run(args: impl Iterator<Item = OsString>) -> i32 {
     let _watching = Interrupt::watch();
     let Area::Repos(repos) = arguments.area;
     command::run(repos).unwrap_or_else(|failure| {
-        terminal::say(&format!("simul: {}", failure.message));
+        if !failure.message.is_empty() {
+            terminal::say(&format!("simul: {}", failure.message));
+        }
         failure.code
     })
 }
@@ -39,7 +41,6 @@ fn said(message: &clap::Error) -> i32 {
     let _ = message.print();
     match message.kind() {
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => exit::OK,
-        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => exit::OK,
         _ => exit::USAGE,
     }
 }
