@@ -1,6 +1,6 @@
 //! Servers that stall, drip, hang up and send too much; and a simul that is killed in the middle.
 
-use crate::fixture::{Fixture, again, parse, role, wait_until};
+use crate::fixture::{Fixture, again, parse, plays_its_part, wait_until};
 use crate::support::repos::{bare, bare_with, commit, refs, run};
 use crate::support::server::Fault;
 use simul_git::RepoErrorKind;
@@ -80,11 +80,7 @@ fn a_transfer_that_was_cut_is_resumed_by_the_next() {
 
 #[test]
 fn a_killed_process_leaves_no_half_repository() {
-    if let Some(role) = role() {
-        let (cache, url) = role.split_once(' ').unwrap();
-        let mut fixture = Fixture::new();
-        fixture.set_cache(cache);
-        let _ = fixture.sync(url);
+    if plays_its_part() {
         panic!("it should have been killed");
     }
     let fixture = Fixture::new();

@@ -142,3 +142,33 @@ pub(crate) fn again(test: &str, role: &str) -> Command {
         .stderr(Stdio::piped());
     command
 }
+
+/// In a process that [`again`] started: syncs what it was told and says so. In the test itself: false.
+pub(crate) fn plays_its_part() -> bool {
+    let Some(role) = role() else { return false };
+    let (cache, url) = role.split_once(' ').unwrap();
+    let mut fixture = Fixture::new();
+    fixture.set_cache(cache);
+    println!("synced {}", fixture.sync(url).unwrap().path.display());
+    true
+}
+
+/// Waits for a process that [`plays_its_part`], and asserts that it did.
+pub(crate) fn assert_synced(process: std::process::Child) {
+    let output = process.wait_with_output().unwrap();
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let complaint = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success() && text.contains("synced "), "{text}{complaint}");
+}
+
+/// Whether this process is the one in which `test` runs alone; if not, runs it so and asserts that it passed.
+pub(crate) fn is_alone(test: &str) -> bool {
+    if role().is_some() {
+        return true;
+    }
+    let output = again(test, "alone").output().unwrap();
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let complaint = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success() && text.contains("1 passed"), "{text}{complaint}");
+    false
+}

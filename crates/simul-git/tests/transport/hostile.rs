@@ -1,6 +1,6 @@
 //! Sources and servers that mean harm.
 
-use crate::fixture::{Fixture, again, files, parse, role};
+use crate::fixture::{Fixture, again, assert_synced, files, parse, plays_its_part};
 use crate::support::repos::{bare, refs, run};
 use crate::support::server::Fault;
 use simul_git::RepoErrorKind;
@@ -91,11 +91,7 @@ fn nothing_is_written_outside_of_the_cache() {
 
 #[test]
 fn nothing_around_a_caller_bends_git() {
-    if let Some(role) = role() {
-        let (cache, url) = role.split_once(' ').unwrap();
-        let mut fixture = Fixture::new();
-        fixture.set_cache(cache);
-        println!("synced {}", fixture.sync(url).unwrap().path.display());
+    if plays_its_part() {
         return;
     }
     let fixture = Fixture::new();
@@ -113,7 +109,7 @@ fn nothing_around_a_caller_bends_git() {
     std::fs::set_permissions(home.join("reference-transaction"), std::os::unix::fs::PermissionsExt::from_mode(0o755))
         .unwrap();
     let role = format!("{} {}", fixture.cache().display(), fixture.server.url("r.git"));
-    let output = again("hostile::nothing_around_a_caller_bends_git", &role)
+    let process = again("hostile::nothing_around_a_caller_bends_git", &role)
         .env("HOME", &home)
         .env("XDG_CONFIG_HOME", &home)
         .env("GIT_CONFIG_GLOBAL", home.join(".gitconfig"))
@@ -127,10 +123,9 @@ fn nothing_around_a_caller_bends_git() {
         .env("GIT_ASKPASS", format!("touch {c}"))
         .env("GIT_TRACE", home.join("trace"))
         .env("GIT_ALTERNATE_OBJECT_DIRECTORIES", source.join("objects"))
-        .output()
+        .spawn()
         .unwrap();
-    let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    assert!(output.status.success() && text.contains("synced "), "{text}{}", String::from_utf8_lossy(&output.stderr));
+    assert_synced(process);
     assert!(!canary.exists() && !home.join("trace").exists());
     let mirror = fixture.mirrors().cache().mirror(&parse(&fixture.server.url("r.git")).unwrap());
     assert_eq!(refs(&mirror), refs(&source));
@@ -139,11 +134,7 @@ fn nothing_around_a_caller_bends_git() {
 
 #[test]
 fn ssh_is_asked_without_questions() {
-    if let Some(role) = role() {
-        let (cache, url) = role.split_once(' ').unwrap();
-        let mut fixture = Fixture::new();
-        fixture.set_cache(cache);
-        println!("synced {}", fixture.sync(url).unwrap().path.display());
+    if plays_its_part() {
         return;
     }
     let fixture = Fixture::new();
@@ -160,13 +151,8 @@ fn ssh_is_asked_without_questions() {
         [format!("git@host.example:{}", source.display()), format!("ssh://git@host.example:2222{}", source.display())]
     {
         let role = format!("{} {url}", fixture.cache().display());
-        let output = again("hostile::ssh_is_asked_without_questions", &role).env("PATH", &path).output().unwrap();
-        let text = String::from_utf8_lossy(&output.stdout).into_owned();
-        assert!(
-            output.status.success() && text.contains("synced "),
-            "{text}{}",
-            String::from_utf8_lossy(&output.stderr)
-        );
+        let process = again("hostile::ssh_is_asked_without_questions", &role).env("PATH", &path).spawn().unwrap();
+        assert_synced(process);
         let mirror = fixture.mirrors().cache().mirror(&parse(&url).unwrap());
         assert_eq!(refs(&mirror), refs(&source), "{url}");
     }

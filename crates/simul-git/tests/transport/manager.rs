@@ -1,6 +1,6 @@
 //! The manager: everything beside each other, nothing hidden, within its budget.
 
-use crate::fixture::{again, role, wait_until};
+use crate::fixture::{is_alone, wait_until};
 use crate::support::repos::{bare, bare_with, commit, run};
 use crate::support::server::{Fault, Server};
 use simul_engine::child::{live_groups, max_live_groups};
@@ -190,14 +190,7 @@ fn a_dropped_job_drops_its_work() {
 
 #[test]
 fn transport_and_reading_share_one_budget() {
-    if role().is_none() {
-        let output = again("manager::transport_and_reading_share_one_budget", "alone").output().unwrap();
-        let text = String::from_utf8_lossy(&output.stdout).into_owned();
-        assert!(
-            output.status.success() && text.contains("1 passed"),
-            "{text}{}",
-            String::from_utf8_lossy(&output.stderr)
-        );
+    if !is_alone("manager::transport_and_reading_share_one_budget") {
         return;
     }
     let class = Class::new();

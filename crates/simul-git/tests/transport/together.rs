@@ -1,6 +1,6 @@
 //! Many callers, one transfer; and what a cancel leaves behind: nothing.
 
-use crate::fixture::{Fixture, again, parse, role, wait_until};
+use crate::fixture::{Fixture, again, assert_synced, is_alone, parse, plays_its_part, wait_until};
 use crate::support::repos::{bare, bare_with, commit, refs};
 use crate::support::server::Fault;
 use simul_engine::child::{live_groups, max_live_groups};
@@ -47,12 +47,7 @@ fn eight_threads_cause_one_transfer() {
 
 #[test]
 fn two_processes_cause_one_transfer() {
-    if let Some(role) = role() {
-        let (cache, url) = role.split_once(' ').unwrap();
-        let mut fixture = Fixture::new();
-        fixture.set_cache(cache);
-        let synced = fixture.sync(url).unwrap();
-        println!("synced {}", synced.path.display());
+    if plays_its_part() {
         return;
     }
     let fixture = Fixture::new();
@@ -76,13 +71,7 @@ fn two_processes_cause_one_transfer() {
     });
     fixture.server.let_go();
     for process in [first, second] {
-        let output = process.wait_with_output().unwrap();
-        let text = String::from_utf8_lossy(&output.stdout).into_owned();
-        assert!(
-            output.status.success() && text.contains("synced "),
-            "{text}{}",
-            String::from_utf8_lossy(&output.stderr)
-        );
+        assert_synced(process);
     }
     assert_eq!(fetches(&fixture), 1);
 }
@@ -173,14 +162,7 @@ fn a_cancelled_fetch_leaves_the_mirror_as_it_was() {
 
 #[test]
 fn no_more_groups_than_jobs_are_ever_alive() {
-    if role().is_none() {
-        let output = again("together::no_more_groups_than_jobs_are_ever_alive", "alone").output().unwrap();
-        let text = String::from_utf8_lossy(&output.stdout).into_owned();
-        assert!(
-            output.status.success() && text.contains("1 passed"),
-            "{text}{}",
-            String::from_utf8_lossy(&output.stderr)
-        );
+    if !is_alone("together::no_more_groups_than_jobs_are_ever_alive") {
         return;
     }
     let fixture = Fixture::new();
