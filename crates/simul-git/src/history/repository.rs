@@ -70,9 +70,10 @@ impl Repository {
                 .error(RepoErrorKind::NotARepository, format!("{} is not in a git repository{why}", path.display()))
                 .hint("give a folder that `git status` accepts, or a URL")
         };
-        let (top, git_dir) = path.ancestors().find_map(candidate).ok_or_else(|| not_one(""))?;
+        let top = path.ancestors().find_map(top_of).ok_or_else(|| not_one(""))?;
         let mut command = git.command(Some(&top));
-        command.env("GIT_DIR", &git_dir).args([
+        // No GIT_DIR: with it, git takes a bare repository without `core.bare` for one with a worktree.
+        command.args([
             "rev-parse",
             "--is-bare-repository",
             "--is-shallow-repository",
@@ -227,9 +228,7 @@ impl Repository {
 
     /// A hardened git command for exactly this repository.
     pub(super) fn command(&self) -> Command {
-        let mut command = self.git.command(Some(&self.top));
-        command.env("GIT_DIR", &self.git_dir);
-        command
+        self.git.command(Some(&self.top))
     }
 
     pub(super) fn git(&self) -> &Git {
@@ -256,21 +255,18 @@ pub(super) struct File {
     pub path: Vec<u8>,
 }
 
-/// Whether `folder` is the top of a repository: where children run, and what GIT_DIR says.
-fn candidate(folder: &Path) -> Option<(PathBuf, PathBuf)> {
+/// Where children run, if `folder` is the top of a repository: there, or above a `.git` folder that was named itself.
+fn top_of(folder: &Path) -> Option<PathBuf> {
     let dot_git = folder.join(".git");
     if dot_git.is_file() || looks_like_git_dir(&dot_git) {
-        return Some((folder.to_owned(), dot_git));
+        return Some(folder.to_owned());
     }
     if !looks_like_git_dir(folder) {
         return None;
     }
-    // A path into `.git` itself means the worktree around it.
     match folder.parent() {
-        Some(above) if folder.file_name().is_some_and(|name| name == ".git") => {
-            Some((above.to_owned(), folder.to_owned()))
-        }
-        _ => Some((folder.to_owned(), folder.to_owned())),
+        Some(above) if folder.file_name().is_some_and(|name| name == ".git") => Some(above.to_owned()),
+        _ => Some(folder.to_owned()),
     }
 }
 

@@ -56,6 +56,11 @@ fn people_are_shown_as_git_maps_them() {
         let fixture = Fixture::new(words);
         fixture.import(&people());
         report("mailmap", equals_git(&fixture));
+        if !words.is_empty() {
+            // Bare by its shape alone.
+            std::fs::remove_file(fixture.path().join("config")).expect("a configuration");
+            report("mailmap, no configuration", equals_git(&fixture));
+        }
         let (commits, _) = read(&fixture.open(), &CommitOptions::default()).expect("readable");
         let by = |raw: &str| {
             let found = commits.iter().find(|commit| commit.subject == format!("By {raw}")).expect("its commit");
