@@ -53,7 +53,8 @@ def async_handler(function: Callable[_P, Coroutine[Any, Any, _T]]) -> Callable[_
 
 
 def _run(coroutine: Coroutine[Any, Any, _T]) -> _T:
-    with asyncio.Runner() as runner:
+    # With a factory, a Runner leaves the thread's current loop alone.
+    with asyncio.Runner(loop_factory=asyncio.new_event_loop) as runner:
         return runner.run(coroutine, context=contextvars.copy_context())
 
 

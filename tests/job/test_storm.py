@@ -87,29 +87,6 @@ def test_a_storm_arrives_in_the_order_in_which_its_jobs_ended(child, kind):
     )
 
 
-def test_outcomes_reach_a_loop_in_the_order_they_happened(run, in_thread):
-    count = 5000
-
-    async def main():
-        made = [jobs.sleep(3600) for _ in range(count)]
-        order = []
-
-        async def one(number):
-            try:
-                await made[number]
-            except Exception:
-                order.append(number)
-
-        # Begin to wait in another order than the outcomes will come.
-        tasks = [asyncio.create_task(one(number)) for number in reversed(range(count))]
-        await asyncio.sleep(0)
-        await asyncio.to_thread(lambda: [job.cancel() for job in made])
-        await asyncio.gather(*tasks)
-        return order
-
-    assert run(main) == list(range(count))
-
-
 def test_tasks_that_await_one_job_wake_in_the_order_they_came(run):
     async def main():
         job, order = jobs.sleep(0.01), []

@@ -60,6 +60,7 @@ where
         }
         if self.core.header().phase() == Phase::Cancelled {
             self.drop_work();
+            self.core.header().dropped();
             return Poll::Ready(());
         }
         let Some(work) = self.work.as_mut() else { return Poll::Ready(()) };
@@ -69,7 +70,10 @@ where
             Err(panic) => Err(panic),
         };
         self.drop_work();
-        self.core.settle(outcome);
+        if !self.core.settle(outcome) {
+            // Cancelled during the last poll.
+            self.core.header().dropped();
+        }
         Poll::Ready(())
     }
 }
@@ -79,7 +83,9 @@ impl<T, F> Drop for Drive<T, F> {
         if self.work.is_some() {
             // The runtime was shut down under it: whoever waits must not wait for ever.
             self.drop_work();
-            self.core.settle(Err(Error::new(Kind::Closed, "the engine was shut down before the work ended")));
+            if !self.core.settle(Err(Error::new(Kind::Closed, "the engine was shut down before the work ended"))) {
+                self.core.header().dropped();
+            }
         }
     }
 }

@@ -48,8 +48,10 @@ where
     T: Send + 'static,
 {
     let core = Arc::new(Core::default());
+    let driver = Drive::new(core.clone(), work);
     match runtime::engine() {
-        Ok(engine) => drop(engine.handle.spawn(Drive::new(core.clone(), work))),
+        // A driver that no runtime takes is dropped here, and says so to whoever waits.
+        Ok(engine) => drop(engine.with(|handle| handle.spawn(driver))),
         Err(error) => {
             core.settle(Err(error));
         }
@@ -58,13 +60,6 @@ where
 }
 
 impl<T> Job<T> {
-    /// A Job that ended before it began.
-    pub fn ready(name: &'static str, outcome: Result<T>) -> Self {
-        let core = Core::default();
-        core.settle(outcome);
-        Job { core: ManuallyDrop::new(Arc::new(core)), name, ticket: None, detached: false }
-    }
-
     /// What kind of work this is, for people.
     pub fn name(&self) -> &'static str {
         self.name

@@ -26,8 +26,8 @@ where
     F: FnOnce(&CancelToken) -> Result<T> + Send + 'static,
     T: Send + 'static,
 {
-    let engine = runtime::engine()?;
     let closed = || Error::new(Kind::Closed, "the engine was shut down before the work ended");
+    let engine = runtime::current().ok_or_else(closed)?;
     let permit = engine.lanes.clone().acquire_owned().await.map_err(|_| closed())?;
     let token = CancelToken::new();
     let _guard = token.cancel_on_drop();

@@ -7,10 +7,11 @@ use crate::{drive, panics, signals};
 use simul_core::{Error, Kind, Result};
 use simul_wake::{gate, generation};
 use std::ptr;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::runtime::{Builder, Handle, Runtime};
+use tokio::sync::Semaphore;
 
 /// How the engine is set up; every field may be left at its default.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -31,8 +32,8 @@ pub enum Setup {
 }
 
 pub(crate) struct Engine {
-    pub(crate) handle: Handle,
-    pub(crate) lanes: std::sync::Arc<tokio::sync::Semaphore>,
+    pub(crate) lanes: Arc<Semaphore>,
+    /// None after the shutdown; a handle that outlived it would keep its descriptors.
     runtime: Mutex<Option<Runtime>>,
     workers: usize,
     generation: u32,
@@ -40,6 +41,16 @@ pub(crate) struct Engine {
 
 /// Blocking calls at once. Lanes wait for disks and children more than they compute.
 const LANES: usize = 32;
+/// Threads beside the lanes for what Tokio itself must block for: looking up names.
+const LOOKUPS: usize = 16;
+
+impl Engine {
+    /// Runs `start` with the runtime's handle; None after the shutdown.
+    pub(crate) fn with<T>(&self, start: impl FnOnce(&Handle) -> T) -> Option<T> {
+        let runtime = self.runtime.lock().unwrap_or_else(PoisonError::into_inner);
+        runtime.as_ref().map(|runtime| start(runtime.handle()))
+    }
+}
 
 static ENGINE: AtomicPtr<Engine> = AtomicPtr::new(ptr::null_mut());
 static THREADS: AtomicUsize = AtomicUsize::new(0);
@@ -89,12 +100,8 @@ pub(crate) fn engine() -> Result<&'static Engine> {
     }
 }
 
-/// The handle of the runtime, for work that must be made inside of it (sockets, child processes).
-pub fn handle() -> Result<Handle> {
-    Ok(engine()?.handle.clone())
-}
-
-fn current() -> Option<&'static Engine> {
+/// The engine that runs in this process, if any.
+pub(crate) fn current() -> Option<&'static Engine> {
     let engine = ENGINE.load(Ordering::Acquire);
     // SAFETY: the pointer is null or comes from Box::into_raw in `start`, and no engine is ever freed.
     let engine = unsafe { engine.as_ref() }?;
@@ -115,25 +122,27 @@ fn start(workers: usize) -> Result<&'static Engine> {
         THREADS.store(0, Ordering::Relaxed);
         drive::forget_live();
     }
-    let runtime = signals::blocked(|| {
-        Builder::new_multi_thread()
-            .worker_threads(workers)
-            .max_blocking_threads(LANES)
-            .thread_name("simul-engine")
-            .on_thread_start(|| {
-                signals::block_all();
-                THREADS.fetch_add(1, Ordering::Relaxed);
-            })
-            .on_thread_stop(|| {
-                THREADS.fetch_sub(1, Ordering::Relaxed);
-            })
-            .enable_all()
-            .build()
-    })
+    // Tokio panics where the system refuses a thread.
+    let runtime = panics::caught(|| {
+        signals::blocked(|| {
+            Builder::new_multi_thread()
+                .worker_threads(workers)
+                .max_blocking_threads(LANES + LOOKUPS)
+                .thread_name("simul-engine")
+                .on_thread_start(|| {
+                    signals::block_all();
+                    THREADS.fetch_add(1, Ordering::Relaxed);
+                })
+                .on_thread_stop(|| {
+                    THREADS.fetch_sub(1, Ordering::Relaxed);
+                })
+                .enable_all()
+                .build()
+        })
+    })?
     .map_err(|error| Error::new(Kind::Internal, "the engine could not start its threads").with_source(error))?;
     let engine = Box::into_raw(Box::new(Engine {
-        handle: runtime.handle().clone(),
-        lanes: std::sync::Arc::new(tokio::sync::Semaphore::new(LANES)),
+        lanes: Arc::new(Semaphore::new(LANES)),
         runtime: Mutex::new(Some(runtime)),
         workers,
         generation,
@@ -154,7 +163,7 @@ fn start(workers: usize) -> Result<&'static Engine> {
 }
 
 fn take_runtime(engine: &Engine) -> Option<Runtime> {
-    engine.runtime.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take()
+    engine.runtime.lock().unwrap_or_else(PoisonError::into_inner).take()
 }
 
 /// Ends the engine: pending Jobs fail with `Closed`, their sockets close, their children are killed. Waits at most

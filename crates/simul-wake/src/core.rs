@@ -44,17 +44,51 @@ pub enum Join {
 #[derive(Debug)]
 struct Entry {
     ticket: Ticket,
-    waiter: Waiter,
+    /// None once it has left.
+    waiter: Option<Waiter>,
     /// A callback is told of the end but does not keep the work going.
     counts: bool,
 }
 
+/// Everyone who waits, in the order of joining.
 #[derive(Debug, Default)]
 struct Waiters {
+    /// Sorted by ticket, with gaps where somebody has left.
     entries: Vec<Entry>,
+    gaps: usize,
+    counting: usize,
     next_ticket: u64,
     /// Wakes the task that drives the work, so that it drops the work after a cancel.
     driver: Option<Waker>,
+}
+
+impl Waiters {
+    fn add(&mut self, waiter: Waiter, counts: bool) -> Ticket {
+        let ticket = Ticket(self.next_ticket);
+        self.next_ticket += 1;
+        self.counting += usize::from(counts);
+        self.entries.push(Entry { ticket, waiter: Some(waiter), counts });
+        ticket
+    }
+
+    fn find(&mut self, ticket: Ticket) -> Option<&mut Entry> {
+        let at = self.entries.binary_search_by_key(&ticket.0, |entry| entry.ticket.0).ok()?;
+        self.entries.get_mut(at).filter(|entry| entry.waiter.is_some())
+    }
+
+    /// The waiter that has left, and whether it counted.
+    fn remove(&mut self, ticket: Ticket) -> Option<(Waiter, bool)> {
+        let entry = self.find(ticket)?;
+        let (waiter, counts) = (entry.waiter.take()?, entry.counts);
+        self.counting -= usize::from(counts);
+        self.gaps += 1;
+        // Thousands may leave one Job at once: closing the gaps now and then keeps each of them cheap.
+        if self.gaps > 32 && self.gaps * 2 > self.entries.len() {
+            self.entries.retain(|entry| entry.waiter.is_some());
+            self.gaps = 0;
+        }
+        Some((waiter, counts))
+    }
 }
 
 /// The part of a [`Core`] that does not depend on the type of its outcome.
@@ -112,10 +146,7 @@ impl Header {
         if self.is_done() {
             return Join::Ended;
         }
-        let ticket = Ticket(waiters.next_ticket);
-        waiters.next_ticket += 1;
-        waiters.entries.push(Entry { ticket, waiter, counts });
-        Join::Joined(ticket)
+        Join::Joined(waiters.add(waiter, counts))
     }
 
     /// Waits no longer. With `drop_if_last`, the work is dropped when no counting waiter is left.
@@ -124,27 +155,36 @@ impl Header {
     /// Whether the waiter was still waiting.
     pub fn leave(&self, ticket: Ticket, drop_if_last: bool) -> bool {
         let mut waiters = lock(&self.waiters);
-        let Some(at) = waiters.entries.iter().position(|entry| entry.ticket == ticket) else {
-            return false;
+        let Some((left, counted)) = waiters.remove(ticket) else { return false };
+        // Decided under the lock: whoever joins after this finds it cancelled, or keeps it going.
+        let driver = match counted && drop_if_last && waiters.counting == 0 {
+            true => self.end(&mut waiters),
+            false => Ended::default(),
         };
-        let left = waiters.entries.remove(at);
-        let last = left.counts && !waiters.entries.iter().any(|entry| entry.counts);
-        // The waiter is dropped outside of the lock: it may own anything.
+        // What is woken or dropped may own anything, so it is not under the lock.
         drop(waiters);
         drop(left);
-        if last && drop_if_last {
-            self.cancel();
-        }
+        driver.tell();
         true
+    }
+
+    /// Drops the work if nobody waits whose waiting counts: for a task that was cancelled before it began to wait.
+    pub fn drop_unless_awaited(&self) {
+        let mut waiters = lock(&self.waiters);
+        if waiters.counting == 0 {
+            let ended = self.end(&mut waiters);
+            drop(waiters);
+            ended.tell();
+        }
     }
 
     /// Replaces the waker of a Rust task that waits already.
     pub fn renew(&self, ticket: Ticket, waker: &Waker) -> Join {
         let mut waiters = lock(&self.waiters);
-        match waiters.entries.iter_mut().find(|entry| entry.ticket == ticket) {
+        match waiters.find(ticket) {
             Some(entry) => {
-                if !matches!(&entry.waiter, Waiter::Task(old) if old.will_wake(waker)) {
-                    entry.waiter = Waiter::Task(waker.clone());
+                if !matches!(&entry.waiter, Some(Waiter::Task(old)) if old.will_wake(waker)) {
+                    entry.waiter = Some(Waiter::Task(waker.clone()));
                 }
                 Join::Joined(ticket)
             }
@@ -154,22 +194,38 @@ impl Header {
 
     /// How many waiters keep the work going.
     pub fn waiting(&self) -> usize {
-        lock(&self.waiters).entries.iter().filter(|entry| entry.counts).count()
+        lock(&self.waiters).counting
     }
 
-    /// Ends the work for everybody, unless it has ended.
+    /// Ends the work for everybody, unless it has ended. Waiters hear of it when the work has been dropped.
     ///
     /// # Returns
     /// Whether this call ended it.
     pub fn cancel(&self) -> bool {
+        let mut waiters = lock(&self.waiters);
+        let ended = self.end(&mut waiters);
+        drop(waiters);
+        let by_us = ended.by_us;
+        ended.tell();
+        by_us
+    }
+
+    /// The cancel itself, under the lock of the waiters.
+    fn end(&self, waiters: &mut Waiters) -> Ended {
         if self.phase.compare_exchange(PENDING, CANCELLED, Ordering::AcqRel, Ordering::Acquire).is_err() {
-            return false;
+            return Ended::default();
         }
-        let driver = self.wake_all();
-        if let Some(driver) = driver {
-            driver.wake();
+        match waiters.driver.take() {
+            // It drops the work and then wakes the others, by `dropped`.
+            Some(driver) => Ended { by_us: true, driver: Some(driver), waiters: Vec::new() },
+            // The work has not begun, and never will.
+            None => Ended { by_us: true, driver: None, waiters: std::mem::take(&mut waiters.entries) },
         }
-        true
+    }
+
+    /// Told by the driver when it has dropped cancelled work: now everybody may know.
+    pub fn dropped(&self) {
+        self.wake_all();
     }
 
     /// Remembers how to reach the task that drives the work.
@@ -185,23 +241,42 @@ impl Header {
         true
     }
 
-    /// Asks some waiter's thread to run an upcall.
+    /// Asks the thread of somebody who waits to run an upcall: one in `wait()` first, since it has nothing else to do
+    /// (and its loop, if it has one, stands still), else a loop.
     ///
     /// # Returns
     /// Whether one was found.
     pub fn upcall(&self) -> bool {
-        lock(&self.waiters).entries.iter().any(|entry| entry.waiter.poke())
+        let waiters = lock(&self.waiters);
+        let waiting = || waiters.entries.iter().filter(|entry| entry.counts).filter_map(|entry| entry.waiter.as_ref());
+        waiting().any(Waiter::poke_thread) || waiting().any(Waiter::poke_loop)
     }
 
-    fn wake_all(&self) -> Option<Waker> {
-        let mut waiters = lock(&self.waiters);
-        let entries = std::mem::take(&mut waiters.entries);
-        let driver = waiters.driver.take();
-        drop(waiters);
-        for entry in entries {
-            entry.waiter.wake();
+    fn wake_all(&self) {
+        let entries = {
+            let mut waiters = lock(&self.waiters);
+            waiters.driver = None;
+            waiters.counting = 0;
+            std::mem::take(&mut waiters.entries)
+        };
+        entries.into_iter().filter_map(|entry| entry.waiter).for_each(Waiter::wake);
+    }
+}
+
+/// Whom a cancel must tell, once the lock is free.
+#[derive(Default)]
+struct Ended {
+    by_us: bool,
+    driver: Option<Waker>,
+    waiters: Vec<Entry>,
+}
+
+impl Ended {
+    fn tell(self) {
+        if let Some(driver) = self.driver {
+            driver.wake();
         }
-        driver
+        self.waiters.into_iter().filter_map(|entry| entry.waiter).for_each(Waiter::wake);
     }
 }
 
@@ -258,7 +333,7 @@ impl<T> Core<T> {
         // SAFETY: only the winner of the exchange above gets here, and nobody reads before DONE.
         self.outcome.with_mut(|place| unsafe { *place = Some(outcome) });
         phase.store(DONE, Ordering::Release);
-        drop(self.header.wake_all());
+        self.header.wake_all();
         true
     }
 

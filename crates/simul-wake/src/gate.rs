@@ -4,6 +4,7 @@
 //! every section that is about to attach enters the gate; the exit hook closes it, waits for those inside, and from
 //! then on nobody attaches and nothing is delivered: what comes late is leaked with its thread.
 
+use crate::generation;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
@@ -19,7 +20,9 @@ pub fn is_closed() -> bool {
 
 /// A section that may attach to the interpreter.
 #[derive(Debug)]
-pub struct Inside(());
+pub struct Inside {
+    generation: u32,
+}
 
 /// Enters, unless the gate is closed.
 #[inline]
@@ -29,12 +32,15 @@ pub fn enter() -> Option<Inside> {
         GATE.fetch_sub(1, Ordering::AcqRel);
         return None;
     }
-    Some(Inside(()))
+    Some(Inside { generation: generation::current() })
 }
 
 impl Drop for Inside {
     fn drop(&mut self) {
-        GATE.fetch_sub(1, Ordering::AcqRel);
+        // A section in which the process was forked is not one of the child's.
+        if !generation::is_inherited(self.generation) {
+            GATE.fetch_sub(1, Ordering::AcqRel);
+        }
     }
 }
 

@@ -76,11 +76,14 @@ impl Inbox {
     /// Adds a notice; rings if the inbox was empty. A closed inbox, one of an older generation, and any inbox while the
     /// interpreter exits drop it.
     ///
+    /// # Returns
+    /// Whether it was taken in.
+    ///
     /// # Threads and loops
     /// Any thread; lock-free; never touches the interpreter.
-    pub fn push(&self, notice: Notice) {
+    pub fn push(&self, notice: Notice) -> bool {
         if generation::is_inherited(self.generation) || gate::is_closed() {
-            return;
+            return false;
         }
         let node = Box::into_raw(Box::new(Node { notice, next: ptr::null_mut() }));
         let mut head = self.head.load(Ordering::Acquire);
@@ -88,7 +91,7 @@ impl Inbox {
             if head == closed() {
                 // SAFETY: the node was never published.
                 drop(unsafe { Box::from_raw(node) });
-                return;
+                return false;
             }
             // SAFETY: the node is ours until the exchange below publishes it.
             unsafe { (*node).next = head };
@@ -101,6 +104,7 @@ impl Inbox {
             WAKE_UPS.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
             self.bell.ring();
         }
+        true
     }
 
     /// Takes everything, oldest first. The caller has silenced the bell before: what arrives after that rings again.

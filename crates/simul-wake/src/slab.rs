@@ -67,6 +67,11 @@ impl<T> Slab<T> {
         self.places.get(key.place as usize).filter(|slot| slot.turn == key.turn)?.entry.as_ref()
     }
 
+    /// Looks at an entry in order to change it.
+    pub fn get_mut(&mut self, key: SlotKey) -> Option<&mut T> {
+        self.places.get_mut(key.place as usize).filter(|slot| slot.turn == key.turn)?.entry.as_mut()
+    }
+
     /// How many entries there are.
     pub fn len(&self) -> usize {
         self.places.len() - self.free.len()

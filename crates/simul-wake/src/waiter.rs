@@ -21,24 +21,33 @@ pub enum Waiter {
 impl Waiter {
     pub(crate) fn wake(self) {
         match self {
-            Waiter::Slot(inbox, key) => inbox.push(Notice::Done(key)),
+            Waiter::Slot(inbox, key) => {
+                // A loop that has closed needs no telling.
+                inbox.push(Notice::Done(key));
+            }
             Waiter::Thread(parker) => parker.done(),
             Waiter::Task(waker) => waker.wake(),
             Waiter::Hook(hook) => hook(),
         }
     }
 
-    /// Asks this waiter's thread to run an upcall.
-    ///
-    /// # Returns
-    /// Whether it is one that can.
-    pub(crate) fn poke(&self) -> bool {
+    /// Asks a thread in `wait()` to run an upcall; false if this is none.
+    pub(crate) fn poke_thread(&self) -> bool {
+        match self {
+            Waiter::Thread(parker) => {
+                parker.poke();
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// Asks a loop to run an upcall; false if this is none, or it has closed.
+    pub(crate) fn poke_loop(&self) -> bool {
         match self {
             Waiter::Slot(inbox, key) => inbox.push(Notice::Upcall(*key)),
-            Waiter::Thread(parker) => parker.poke(),
-            Waiter::Task(_) | Waiter::Hook(_) => return false,
+            _ => false,
         }
-        true
     }
 }
 

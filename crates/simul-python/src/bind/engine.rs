@@ -1,7 +1,7 @@
 //! `setup_async`, `shutdown` and the engine's figures.
 
 use super::errors;
-use crate::delivery::{exit, loops};
+use crate::delivery::{blocking, exit, loops};
 use pyo3::exceptions::PyRuntimeWarning;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
@@ -30,6 +30,7 @@ use std::time::Duration;
 fn setup_async(py: Python<'_>, workers: Option<i64>) -> PyResult<()> {
     // Below zero is out of range like 0, and gets the same answer.
     let workers = workers.map(|workers| usize::try_from(workers).unwrap_or(0));
+    blocking::refuse_at_exit(py)?;
     exit::ensure_hook(py)?;
     let found = py.detach(|| simul_engine::setup(Options { workers })).map_err(|error| errors::to_pyerr(py, &error))?;
     if let Setup::RunningWith(running) = found {
@@ -45,15 +46,14 @@ fn setup_async(py: Python<'_>, workers: Option<i64>) -> PyResult<()> {
 /// End the engine: pending Jobs fail with ClosedError, sockets close, children are killed.
 ///
 /// Args:
-///     timeout: Seconds to wait at most for work that blocks; default 1.
+///     timeout: Seconds, or a timedelta, to wait at most for work that blocks; default 1 second.
 ///
 /// Threads and loops:
 ///     Any thread. The exit of the interpreter does this by itself; a later call starts a new engine.
 #[pyfunction]
-#[pyo3(signature = (timeout=1.0))]
-fn shutdown(py: Python<'_>, timeout: f64) -> PyResult<()> {
-    let patience = Duration::try_from_secs_f64(timeout)
-        .map_err(|_| pyo3::exceptions::PyValueError::new_err("timeout must be a number of seconds, not below 0"))?;
+#[pyo3(signature = (timeout=None))]
+fn shutdown(py: Python<'_>, timeout: Option<&Bound<'_, PyAny>>) -> PyResult<()> {
+    let patience = blocking::timeout(timeout)?.unwrap_or(Duration::from_secs(1));
     py.detach(|| simul_engine::shutdown(patience));
     Ok(())
 }

@@ -6,17 +6,20 @@ use crate::delivery::loops::{LoopInbox, Sitter};
 use crate::delivery::site::Site;
 use crate::delivery::upcall::{Family, Upcall};
 use crate::delivery::waiter::{LoopWaiter, thrown};
-use crate::delivery::{blocking, exit};
-use pyo3::exceptions::{PyAttributeError, PyResourceWarning, PyStopIteration, PyTypeError};
+use crate::delivery::{blocking, exit, running};
+use pyo3::exceptions::{
+    PyAttributeError, PyBaseException, PyResourceWarning, PyRuntimeError, PyStopIteration, PyTypeError,
+};
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
-use pyo3::sync::OnceLockExt;
-use pyo3::types::PyDict;
+use pyo3::types::PyTraceback;
 use simul_core::Error;
 use simul_engine::job::{cancelled, forked};
+use simul_engine::panics;
+use simul_wake::inbox::Notice;
 use simul_wake::{Core, Header, Join, Waiter, gate};
 use std::mem::ManuallyDrop;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 /// Work of one type of outcome, with its way into Python.
@@ -41,9 +44,10 @@ impl<T: Send> Work for Typed<T> {
     fn settle(&self, py: Python<'_>, name: &str) -> Settled {
         let convert = self.convert.lock().unwrap_or_else(PoisonError::into_inner).take();
         match (self.core.take(), convert) {
-            (Some(Ok(value)), Some(convert)) => match convert(py, value) {
-                Ok(value) => Settled::Value(value),
-                Err(raised) => Settled::Raised(raised),
+            (Some(Ok(value)), Some(convert)) => match panics::caught(|| convert(py, value)) {
+                Ok(Ok(value)) => Settled::Value(value),
+                Ok(Err(raised)) => Settled::raised(py, raised),
+                Err(panic) => Settled::Failed(panic),
             },
             (Some(Err(error)), _) => Settled::Failed(error),
             _ => Settled::Failed(cancelled(name)),
@@ -56,8 +60,24 @@ enum Settled {
     Value(Py<PyAny>),
     /// Each awaiter gets a fresh exception.
     Failed(Error),
-    /// Born in Python: each awaiter gets this very one.
-    Raised(PyErr),
+    /// Born in Python: each awaiter gets this very one, with the traceback it was born with.
+    Raised(Py<PyBaseException>, Option<Py<PyTraceback>>),
+}
+
+impl Settled {
+    fn raised(py: Python<'_>, error: PyErr) -> Self {
+        let error = match error.is_instance_of::<PyStopIteration>(py) {
+            // It would look like the result of the await.
+            true => {
+                let wrapped = PyRuntimeError::new_err("the conversion of a Job's result raised StopIteration");
+                wrapped.set_cause(py, Some(error));
+                wrapped
+            }
+            false => error,
+        };
+        let traceback = error.traceback(py).map(Bound::unbind);
+        Self::Raised(error.into_value(py), traceback)
+    }
 }
 
 /// Work that is already running: ``await`` it in a coroutine, call ``.wait()`` anywhere else.
@@ -83,6 +103,8 @@ pub(crate) struct Job {
     /// Left alone, never dropped, in a forked child.
     work: ManuallyDrop<Box<dyn Work>>,
     settled: OnceLock<Settled>,
+    /// The thread that makes the object of the outcome, or did; 0 before.
+    converting: AtomicU64,
     name: &'static str,
     site: Option<Site>,
     /// Python code that the engine may ask for while the work goes on.
@@ -90,6 +112,17 @@ pub(crate) struct Job {
     /// Awaited, waited for, cancelled or detached at least once.
     touched: AtomicBool,
     detached: AtomicBool,
+}
+
+/// A number that no other living thread has, never 0.
+fn this_thread() -> u64 {
+    thread_local! {
+        static ID: u64 = {
+            static NEXT: AtomicU64 = AtomicU64::new(1);
+            NEXT.fetch_add(1, Ordering::Relaxed)
+        };
+    }
+    ID.with(|id| *id)
 }
 
 impl Job {
@@ -109,6 +142,7 @@ impl Job {
         Ok(Self {
             work: ManuallyDrop::new(Box::new(Typed { core, convert: Mutex::new(Some(Box::new(convert))) })),
             settled: OnceLock::new(),
+            converting: AtomicU64::new(0),
             name,
             site: Site::of_caller(py),
             upcall: None,
@@ -168,12 +202,24 @@ impl Job {
         match self.settled(py) {
             Some(Settled::Value(value)) => Ok(value.clone_ref(py)),
             Some(Settled::Failed(error)) => Err(errors::to_pyerr(py, error)),
-            Some(Settled::Raised(raised)) => Err(raised.clone_ref(py)),
-            None => Err(errors::to_pyerr(py, &forked())),
+            Some(Settled::Raised(raised, traceback)) => {
+                // Each raising adds to the traceback: it starts anew for each awaiter.
+                let traceback = traceback.as_ref().map(|traceback| traceback.bind(py).clone());
+                let raised = PyErr::from_value(raised.bind(py).clone().into_any());
+                raised.set_traceback(py, traceback);
+                Err(raised)
+            }
+            None if self.is_inherited() => Err(errors::to_pyerr(py, &forked())),
+            None => Err(errors::raise(py, "InvalidStateError", "the result is being made, by this very thread")?),
         }
     }
 
-    /// None for a Job that belongs to the parent process and was not converted there.
+    /// Makes the object of an outcome, if that has not been done; what comes of it is read later.
+    pub(crate) fn convert(&self, py: Python<'_>) {
+        let _ = self.settled(py);
+    }
+
+    /// None for a Job that belongs to the parent process and was not converted there, and inside of the conversion.
     fn settled(&self, py: Python<'_>) -> Option<&Settled> {
         if let Some(settled) = self.settled.get() {
             return Some(settled);
@@ -181,7 +227,16 @@ impl Job {
         if self.is_inherited() {
             return None;
         }
-        Some(self.settled.get_or_init_py_attached(py, || self.work.settle(py, self.name)))
+        // Not under the cell's own lock: a conversion runs Python code, which may come back here.
+        let here = this_thread();
+        match self.converting.compare_exchange(0, here, Ordering::AcqRel, Ordering::Acquire) {
+            Ok(_) => {
+                let settled = self.work.settle(py, self.name);
+                Some(self.settled.get_or_init(|| settled))
+            }
+            Err(thread) if thread == here => None,
+            Err(_) => Some(py.detach(|| self.settled.wait())),
+        }
     }
 
     pub(crate) fn run_upcall(&self, py: Python<'_>) -> PyResult<()> {
@@ -235,14 +290,31 @@ impl Job {
     /// Raise ``exception`` here, as asyncio does when the task is cancelled.
     #[pyo3(signature = (exception, value=None, traceback=None))]
     fn throw(
-        &self,
+        slf: &Bound<'_, Self>,
         exception: &Bound<'_, PyAny>,
         value: Option<&Bound<'_, PyAny>>,
         traceback: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<()> {
-        // The waiter of the task has left already; others keep the work, else the last reference drops it.
-        self.touch();
+        let py = slf.py();
+        slf.get().touch();
+        // A task that was cancelled before its first step has no waiter that could leave. Other tasks may be about to
+        // take theirs, in this very turn of the loop: so the question is asked after it.
+        if !slf.get().has_ended()
+            && slf.get().header().waiting() == 0
+            && let Some(event_loop) = running::event_loop(py)?
+        {
+            event_loop.call_method1(
+                pyo3::intern!(py, "call_soon"),
+                (slf.getattr(pyo3::intern!(py, "_drop_unless_awaited"))?,),
+            )?;
+        }
         Err(thrown(exception, value, traceback)?)
+    }
+
+    fn _drop_unless_awaited(&self) {
+        if !self.is_inherited() {
+            self.header().drop_unless_awaited();
+        }
     }
 
     /// Drop the work for everybody, if it has not ended; as ``cancel()``, for those who close coroutines.
@@ -357,26 +429,25 @@ impl Job {
         if slf.get().is_inherited() && slf.get().settled.get().is_none() {
             return Err(errors::to_pyerr(py, &forked()));
         }
+        // Told through the inbox also where it has ended already: nobody overtakes an earlier callback.
         let ended = slf.get().is_inherited();
-        match crate::delivery::running::event_loop(py)? {
+        match running::event_loop(py)? {
             Some(event_loop) => {
                 let inbox = LoopInbox::of(&event_loop)?;
-                let key = inbox.get().sit(Sitter::Callback { job, function, context });
-                let waiter = Waiter::Slot(inbox.get().shared().clone(), key);
-                if (ended || slf.get().header().join(waiter, false) == Join::Ended)
-                    && let Some(Sitter::Callback { job, function, context }) = inbox.get().stand_up(key)
-                {
-                    let keywords = PyDict::new(py);
-                    keywords.set_item("context", context)?;
-                    event_loop.call_method("call_soon", (function, job), Some(&keywords))?;
+                let key = inbox.get().sit(Sitter::Callback { job, function, context, ticket: None });
+                let waiter = || Waiter::Slot(inbox.get().shared().clone(), key);
+                let joined = if ended { Join::Ended } else { slf.get().header().join(waiter(), false) };
+                match joined {
+                    Join::Joined(ticket) => inbox.get().joined(key, ticket),
+                    Join::Ended => drop(inbox.get().shared().push(Notice::Done(key))),
                 }
             }
             None => {
-                let dispatcher = dispatcher::dispatcher()?;
+                let dispatcher = dispatcher::dispatcher(py)?;
                 let key = dispatcher.keep(Errand::Callback { job, function, context });
-                let waiter = Waiter::Slot(dispatcher.inbox().clone(), key);
-                if ended || slf.get().header().join(waiter, false) == Join::Ended {
-                    dispatcher.inbox().push(simul_wake::inbox::Notice::Done(key));
+                let waiter = || Waiter::Slot(dispatcher.inbox().clone(), key);
+                if ended || slf.get().header().join(waiter(), false) == Join::Ended {
+                    dispatcher.inbox().push(Notice::Done(key));
                 }
             }
         }
@@ -463,10 +534,14 @@ impl Job {
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
         // The outcome is written once, by an attached thread; engine threads never see it.
-        if let Some(Settled::Value(value)) = self.settled.get() {
-            visit.call(value)?;
+        match self.settled.get() {
+            Some(Settled::Value(value)) => visit.call(value),
+            Some(Settled::Raised(raised, traceback)) => {
+                visit.call(raised)?;
+                visit.call(traceback)
+            }
+            _ => Ok(()),
         }
-        Ok(())
     }
 }
 

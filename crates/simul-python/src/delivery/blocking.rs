@@ -8,7 +8,7 @@ use super::running;
 use super::site::Site;
 use crate::bind::errors;
 use crate::bind::job::Job;
-use pyo3::exceptions::{PyRuntimeWarning, PyValueError};
+use pyo3::exceptions::PyRuntimeWarning;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PySet, PyTuple};
@@ -68,9 +68,14 @@ pub(crate) fn wait(slf: &Bound<'_, Job>, timeout: Option<Duration>) -> PyResult<
             return Err(errors::to_pyerr(py, &error));
         }
         py.check_signals()?;
+        if job.is_inherited() {
+            // A signal handler has forked, and this is the child: what follows says so.
+            return Ok(());
+        }
         if let Some(task) = &task {
             if running::cancelling(task)? > cancelling_before {
                 seat.leave(true);
+                running::take_over_cancel(task)?;
                 return Err(running::cancelled_error(py, None));
             }
         } else if slice.is_some() && !is_main_thread(py)? {
@@ -88,7 +93,14 @@ struct Seat<'a> {
 
 impl Seat<'_> {
     fn leave(mut self, drop_if_last: bool) {
-        if let Some(ticket) = self.ticket.take() {
+        self.stand_up(drop_if_last);
+    }
+
+    fn stand_up(&mut self, drop_if_last: bool) {
+        if let Some(ticket) = self.ticket.take()
+            && !self.header.is_inherited()
+        {
+            // After the end there is no such waiter any more, and this does nothing.
             self.header.leave(ticket, drop_if_last);
         }
     }
@@ -96,10 +108,7 @@ impl Seat<'_> {
 
 impl Drop for Seat<'_> {
     fn drop(&mut self) {
-        if let Some(ticket) = self.ticket.take() {
-            // After the end there is no such waiter any more, and this does nothing.
-            self.header.leave(ticket, true);
-        }
+        self.stand_up(true);
     }
 }
 
@@ -129,7 +138,7 @@ pub(crate) fn refuse_at_exit(py: Python<'_>) -> PyResult<()> {
     py.detach(|| gate::park_forever())
 }
 
-fn is_main_thread(py: Python<'_>) -> PyResult<bool> {
+pub(crate) fn is_main_thread(py: Python<'_>) -> PyResult<bool> {
     static THREADING: PyOnceLock<Py<PyModule>> = PyOnceLock::new();
     let threading = THREADING.get_or_try_init(py, || py.import("threading").map(Bound::unbind))?.bind(py);
     let main: u64 = threading.call_method0("main_thread")?.getattr("ident")?.extract()?;
@@ -141,7 +150,7 @@ fn warn_once_about_a_stalled_loop(py: Python<'_>) -> PyResult<()> {
     static SEEN: PyOnceLock<Py<PySet>> = PyOnceLock::new();
     let Some(site) = Site::of_caller(py) else { return Ok(()) };
     let seen = SEEN.get_or_try_init(py, || PySet::empty(py).map(Bound::unbind))?.bind(py);
-    let place = PyTuple::new(py, [site.file(py).as_any(), site.line().into_pyobject(py)?.as_any()])?;
+    let place = PyTuple::new(py, [site.file(py)?.as_any(), site.line(py).into_pyobject(py)?.as_any()])?;
     if seen.contains(&place)? {
         return Ok(());
     }
@@ -164,7 +173,8 @@ pub(crate) fn timeout(given: Option<&Bound<'_, PyAny>>) -> PyResult<Option<Durat
             .map_err(|_| pyo3::exceptions::PyTypeError::new_err("timeout must be seconds (a number) or a timedelta"))?,
     };
     if seconds.is_nan() {
-        return Err(PyValueError::new_err("timeout must be a number of seconds, not NaN"));
+        let error = Error::new(Kind::Invalid, "timeout must be a number of seconds, not NaN");
+        return Err(errors::to_pyerr(given.py(), &error));
     }
     // Too long to count means without limit.
     Ok(Duration::try_from_secs_f64(seconds.max(0.0)).ok())

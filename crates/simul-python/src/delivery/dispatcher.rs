@@ -1,15 +1,18 @@
-//! The one thread of ours that attaches to the interpreter: for callbacks and upcalls that no loop and no waiting
-//! thread can run. Started by the first need.
+//! The one thread of ours that runs Python code: for callbacks and upcalls that no loop and no waiting thread can run.
+//!
+//! It is a Python thread (`simul._dispatch.serve`) that asks here for its next errand: so no Rust frame stands below
+//! the user's code, through which the interpreter could not end that thread at exit. Started by the first need.
 
+use super::call;
 use super::loops::LoopInbox;
 use super::upcall::Upcall;
 use crate::bind::job::Job;
 use pyo3::prelude::*;
 use pyo3::types::{PyWeakrefMethods, PyWeakrefReference};
-use simul_core::{Error, Kind};
 use simul_engine::signals;
 use simul_wake::inbox::Notice;
 use simul_wake::{Bell, Inbox, Parker, Slab, SlotKey, gate, generation};
+use std::collections::VecDeque;
 use std::ptr;
 use std::sync::atomic::{AtomicPtr, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -34,43 +37,72 @@ impl Bell for PokeBell {
 
 pub(crate) struct Dispatcher {
     inbox: Arc<Inbox>,
-    /// Touched by attached threads only, never across a call into Python.
+    parker: Arc<Parker>,
+    /// Touched by attached threads only, never across a call into Python; so is the backlog.
     errands: Mutex<Slab<Errand>>,
+    backlog: Mutex<VecDeque<Notice>>,
 }
 
 static DISPATCHER: AtomicPtr<Dispatcher> = AtomicPtr::new(ptr::null_mut());
 
+fn current() -> Option<&'static Dispatcher> {
+    // SAFETY: null or from Box::into_raw below; never freed once published, one a generation.
+    let held = unsafe { DISPATCHER.load(Ordering::Acquire).as_ref() }?;
+    (!generation::is_inherited(held.inbox.generation())).then_some(held)
+}
+
 /// The dispatcher of this process, started if need be.
-pub(crate) fn dispatcher() -> PyResult<&'static Dispatcher> {
-    generation::watch_forks();
-    let held = DISPATCHER.load(Ordering::Acquire);
-    // SAFETY: null or from Box::into_raw below; never freed, one a generation.
-    if let Some(held) = unsafe { held.as_ref() }
-        && !generation::is_inherited(held.inbox.generation())
-    {
-        return Ok(held);
+pub(crate) fn dispatcher(py: Python<'_>) -> PyResult<&'static Dispatcher> {
+    if let Some(running) = current() {
+        return Ok(running);
     }
+    generation::watch_forks();
     let parker = Arc::new(Parker::default());
     let ours = Box::into_raw(Box::new(Dispatcher {
         inbox: Arc::new(Inbox::new(Box::new(PokeBell(parker.clone())))),
-        errands: Mutex::new(Slab::default()),
+        parker,
+        errands: Mutex::default(),
+        backlog: Mutex::default(),
     }));
-    if DISPATCHER.compare_exchange(held, ours, Ordering::AcqRel, Ordering::Acquire).is_err() {
-        // SAFETY: never published.
-        drop(unsafe { Box::from_raw(ours) });
-        return dispatcher();
+    let before = DISPATCHER.swap(ours, Ordering::AcqRel);
+    let serve = py.import("simul._dispatch")?.getattr("serve")?;
+    let start = || py.import("_thread")?.call_method1("start_new_thread", (serve, (generation::current(),)));
+    if let Err(error) = signals::blocked(start) {
+        // Nobody serves it: the next need tries again.
+        DISPATCHER.store(before, Ordering::Release);
+        return Err(error);
     }
     // SAFETY: published just now, never freed.
-    let ours: &'static Dispatcher = unsafe { &*ours };
-    signals::blocked(|| {
-        std::thread::Builder::new().name("simul-dispatch".to_owned()).spawn(move || ours.serve(&parker))
-    })
-    .map_err(|error| {
-        crate::bind::errors::now(
-            Error::new(Kind::Internal, "no thread for callbacks could be started").with_source(error),
-        )
-    })?;
-    Ok(ours)
+    Ok(unsafe { &*ours })
+}
+
+/// What `serve` calls: function and argument, and the context to call it in.
+type Next = (Py<PyAny>, Option<Py<Job>>, Option<Py<PyAny>>);
+
+/// The next errand of the dispatcher of this generation; waits for one. None ends the thread.
+#[pyfunction]
+pub(crate) fn _next_errand(py: Python<'_>, generation: u32) -> PyResult<Option<Next>> {
+    loop {
+        if generation::is_inherited(generation) {
+            // The copy of the thread in a child that was forked by a callback: the errands are the parent's.
+            return Ok(None);
+        }
+        let Some(dispatcher) = current() else { return Ok(None) };
+        let notice = dispatcher.backlog.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
+        if let Some(notice) = notice {
+            if let Some(next) = dispatcher.prepare(py, notice)? {
+                return Ok(Some(next));
+            }
+            continue;
+        }
+        let _inside = py.detach(|| {
+            dispatcher.parker.park(None);
+            // Re-attaching to an interpreter that goes away would kill this thread inside of a Rust frame.
+            gate::enter().unwrap_or_else(|| gate::park_forever())
+        });
+        let arrived = dispatcher.inbox.drain();
+        dispatcher.backlog.lock().unwrap_or_else(PoisonError::into_inner).extend(arrived);
+    }
 }
 
 impl Dispatcher {
@@ -93,60 +125,42 @@ impl Dispatcher {
         self.errands().remove(key)
     }
 
-    fn serve(&self, parker: &Parker) {
-        loop {
-            parker.park(None);
-            let notices = self.inbox.drain();
-            if notices.is_empty() {
-                continue;
-            }
-            let Some(_inside) = gate::enter() else { return };
-            let attached = Python::try_attach(|py| {
-                for notice in notices {
-                    if let Err(error) = self.run(py, notice) {
-                        error.write_unraisable(py, None);
+    fn prepare(&self, py: Python<'_>, notice: Notice) -> PyResult<Option<Next>> {
+        match notice {
+            Notice::Done(key) => Ok(match self.forget(key) {
+                Some(Errand::Callback { job, function, context }) => Some((function, Some(job), Some(context))),
+                _ => None,
+            }),
+            Notice::Upcall(key) => {
+                let again = match self.errands().get(key) {
+                    Some(Errand::Upcall(upcall)) => Again::Upcall(upcall.clone()),
+                    Some(Errand::WakeLoop { event_loop, inbox }) => {
+                        Again::WakeLoop(event_loop.clone_ref(py), inbox.clone_ref(py))
                     }
-                }
-            });
-            if attached.is_none() {
-                return;
-            }
-        }
-    }
-
-    fn run(&self, py: Python<'_>, notice: Notice) -> PyResult<()> {
-        let errand = match notice {
-            Notice::Done(key) => self.forget(key),
-            Notice::Upcall(key) => self.errands().get(key).map(|errand| errand.clone_ref(py)),
-        };
-        match errand {
-            None => Ok(()),
-            Some(Errand::Callback { job, function, context }) => {
-                context.bind(py).call_method1(pyo3::intern!(py, "run"), (function, job)).map(drop)
-            }
-            Some(Errand::Upcall(upcall)) => upcall.run(py),
-            Some(Errand::WakeLoop { event_loop, inbox }) => {
-                if let (Some(event_loop), Some(inbox)) = (event_loop.bind(py).upgrade(), inbox.bind(py).upgrade()) {
-                    // A loop that was closed meanwhile needs no waking.
-                    let _ = event_loop.call_method1(pyo3::intern!(py, "call_soon_threadsafe"), (inbox,));
-                }
-                Ok(())
+                    Some(Errand::Callback { .. }) | None => return Ok(None),
+                };
+                again.prepare(py)
             }
         }
     }
 }
 
-impl Errand {
-    fn clone_ref(&self, py: Python<'_>) -> Self {
+/// An errand that stays after it was run.
+enum Again {
+    Upcall(Arc<Upcall>),
+    WakeLoop(Py<PyWeakrefReference>, Py<PyWeakrefReference>),
+}
+
+impl Again {
+    fn prepare(self, py: Python<'_>) -> PyResult<Option<Next>> {
         match self {
-            Errand::Callback { job, function, context } => Errand::Callback {
-                job: job.clone_ref(py),
-                function: function.clone_ref(py),
-                context: context.clone_ref(py),
-            },
-            Errand::Upcall(upcall) => Errand::Upcall(upcall.clone()),
-            Errand::WakeLoop { event_loop, inbox } => {
-                Errand::WakeLoop { event_loop: event_loop.clone_ref(py), inbox: inbox.clone_ref(py) }
+            Again::Upcall(upcall) => Ok(Some((Bound::new(py, call::Thunk(upcall))?.into_any().unbind(), None, None))),
+            Again::WakeLoop(event_loop, inbox) => {
+                if let (Some(event_loop), Some(inbox)) = (event_loop.bind(py).upgrade(), inbox.bind(py).upgrade()) {
+                    // A loop that was closed meanwhile needs no waking.
+                    let _ = event_loop.call_method1(pyo3::intern!(py, "call_soon_threadsafe"), (inbox,));
+                }
+                Ok(None)
             }
         }
     }
@@ -156,35 +170,28 @@ impl Errand {
 #[derive(Clone)]
 pub(crate) struct LoopBell {
     dispatcher: &'static Dispatcher,
-    event_loop: Arc<OnceLock<SlotKey>>,
-    weak: Arc<Mutex<Option<Py<PyWeakrefReference>>>>,
+    key: Arc<OnceLock<SlotKey>>,
 }
 
 impl LoopBell {
-    pub(crate) fn new(event_loop: &Bound<'_, PyAny>) -> PyResult<Self> {
-        Ok(Self {
-            dispatcher: dispatcher()?,
-            event_loop: Arc::new(OnceLock::new()),
-            weak: Arc::new(Mutex::new(Some(PyWeakrefReference::new(event_loop)?.unbind()))),
-        })
+    pub(crate) fn new(py: Python<'_>) -> PyResult<Self> {
+        Ok(Self { dispatcher: dispatcher(py)?, key: Arc::default() })
     }
 
-    /// Names the inbox that is to be drained.
-    pub(crate) fn rings_for(&self, inbox: &Bound<'_, LoopInbox>) -> PyResult<()> {
-        let event_loop = self.weak.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(event_loop) = event_loop {
-            let inbox = PyWeakrefReference::new(inbox)?.unbind();
-            let key = self.dispatcher.keep(Errand::WakeLoop { event_loop, inbox });
-            // Set once: the bell is made for one loop.
-            let _ = self.event_loop.set(key);
-        }
+    /// Names the loop that is to be woken and the inbox that is to be drained there.
+    pub(crate) fn rings_for(&self, event_loop: &Bound<'_, PyAny>, inbox: &Bound<'_, LoopInbox>) -> PyResult<()> {
+        let event_loop = PyWeakrefReference::new(event_loop)?.unbind();
+        let inbox = PyWeakrefReference::new(inbox)?.unbind();
+        let key = self.dispatcher.keep(Errand::WakeLoop { event_loop, inbox });
+        // Set once: the bell is made for one loop.
+        let _ = self.key.set(key);
         Ok(())
     }
 }
 
 impl Bell for LoopBell {
     fn ring(&self) {
-        if let Some(key) = self.event_loop.get() {
+        if let Some(key) = self.key.get() {
             self.dispatcher.inbox.push(Notice::Upcall(*key));
         }
     }

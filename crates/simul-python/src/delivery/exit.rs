@@ -17,11 +17,11 @@ pub(crate) fn ensure_hook(py: Python<'_>) -> PyResult<()> {
     static REGISTERED: AtomicU32 = AtomicU32::new(0);
     let generation = generation::current();
     if REGISTERED.load(Ordering::Relaxed) != generation {
-        REGISTERED.store(generation, Ordering::Relaxed);
         // Imported while imports work: an error may have to be made while the interpreter exits.
         errors::class(py, "SimulError")?;
         let hook = wrap_pyfunction!(at_exit, py)?;
         py.import("atexit")?.call_method1("register", (hook,))?;
+        REGISTERED.store(generation, Ordering::Relaxed);
     }
     Ok(())
 }

@@ -5,18 +5,18 @@
 //! that an inbox is found by the loop object and never by its address.
 
 use super::bell::{SharedBell, WakeFd};
-use super::dispatcher;
 use super::waiter::LoopWaiter;
+use super::{blocking, call, dispatcher};
 use crate::bind::errors;
 use crate::bind::job::Job;
 use pyo3::exceptions::PyOSError;
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::{PyDict, PyWeakrefMethods, PyWeakrefReference};
+use pyo3::types::{PyWeakrefMethods, PyWeakrefReference};
 use simul_core::{Error, Kind};
 use simul_wake::inbox::Notice;
-use simul_wake::{Inbox, Slab, SlotKey, generation};
+use simul_wake::{Inbox, Slab, SlotKey, Ticket, gate, generation};
 use std::collections::VecDeque;
 use std::mem::ManuallyDrop;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -38,8 +38,8 @@ pub(crate) fn drains() -> u64 {
 pub(crate) enum Sitter {
     /// A task that awaits.
     Waiter(Py<LoopWaiter>),
-    /// A callback added while this loop was running.
-    Callback { job: Py<Job>, function: Py<PyAny>, context: Py<PyAny> },
+    /// A callback added while this loop was running; the ticket is there once it has joined the Job.
+    Callback { job: Py<Job>, function: Py<PyAny>, context: Py<PyAny>, ticket: Option<Ticket> },
 }
 
 #[derive(Default)]
@@ -122,9 +122,9 @@ impl LoopInbox {
             Ok(_) => (PyWeakrefReference::new(&ours)?.into_any(), ours),
             // A loop without readers (Windows' Proactor) is woken by the dispatcher and holds its inbox itself.
             Err(error) if error.is_instance_of::<pyo3::exceptions::PyNotImplementedError>(py) => {
-                let bell = dispatcher::LoopBell::new(event_loop)?;
+                let bell = dispatcher::LoopBell::new(py)?;
                 let ours = make(Inbox::new(Box::new(bell.clone())), None)?;
-                bell.rings_for(&ours)?;
+                bell.rings_for(event_loop, &ours)?;
                 (ours.clone().into_any(), ours)
             }
             Err(error) => return Err(error),
@@ -151,6 +151,13 @@ impl LoopInbox {
         self.state().slab.insert(sitter)
     }
 
+    /// Remembers how a callback leaves its Job when the loop closes.
+    pub(crate) fn joined(&self, key: SlotKey, joined: Ticket) {
+        if let Some(Sitter::Callback { ticket, .. }) = self.state().slab.get_mut(key) {
+            *ticket = Some(joined);
+        }
+    }
+
     /// Gives a seat back; what sat there is returned, since its destructor must not run under the lock.
     pub(crate) fn stand_up(&self, key: SlotKey) -> Option<Sitter> {
         self.state().slab.remove(key)
@@ -164,31 +171,33 @@ impl LoopInbox {
     fn deliver(slf: &Bound<'_, Self>) -> PyResult<()> {
         let py = slf.py();
         let this = slf.get();
+        // While the interpreter exits, a daemon thread must not be killed in the middle of this: it stops here.
+        let _inside = match gate::enter() {
+            Some(inside) => Some(inside),
+            None if blocking::is_main_thread(py)? => None,
+            None => py.detach(|| gate::park_forever()),
+        };
         let Some(call_soon) = this.call_soon(py) else { return Ok(()) };
         let call_soon = call_soon.bind(py);
         DRAINS.fetch_add(1, Ordering::Relaxed);
         let started = Instant::now();
         let mut outcome = Ok(());
-        for delivered in 0..BATCH {
-            if delivered % 32 == 31 && started.elapsed() >= BATCH_TIME {
-                break;
-            }
+        for _ in 0..BATCH {
             let Some(notice) = this.state().backlog.pop_front() else { break };
             outcome = this.announce(py, call_soon, notice);
-            if outcome.is_err() {
-                // KeyboardInterrupt, or a loop that was closed by a callback: the others keep their turn.
+            // An error is KeyboardInterrupt, or a loop that a callback has closed: the others keep their turn.
+            if outcome.is_err() || started.elapsed() >= BATCH_TIME {
                 break;
             }
         }
         let more = {
-            let mut state = this.state();
-            let more = !state.backlog.is_empty() && !state.armed;
-            state.armed |= more;
-            more
+            let state = this.state();
+            !state.backlog.is_empty() && !state.armed
         };
         if more {
             let again = slf.getattr(pyo3::intern!(py, "_deliver_backlog"))?;
             call_soon.call1((again,))?;
+            this.state().armed = true;
         }
         outcome
     }
@@ -197,11 +206,15 @@ impl LoopInbox {
         match notice {
             Notice::Done(key) => match self.stand_up(key) {
                 None => Ok(()),
-                Some(Sitter::Waiter(waiter)) => LoopWaiter::wake(waiter.bind(py), call_soon),
-                Some(Sitter::Callback { job, function, context }) => {
-                    let keywords = PyDict::new(py);
-                    keywords.set_item(pyo3::intern!(py, "context"), context)?;
-                    call_soon.call((function, job), Some(&keywords)).map(drop)
+                Some(Sitter::Waiter(waiter)) => {
+                    // The outcome becomes an object here, where the batch's cap counts it.
+                    if let Some(job) = waiter.get().job(py) {
+                        job.get().convert(py);
+                    }
+                    LoopWaiter::wake(waiter.bind(py), call_soon)
+                }
+                Some(Sitter::Callback { job, function, context, .. }) => {
+                    call::call_soon(call_soon, function.bind(py), job.bind(py).as_any(), Some(context.bind(py)))
                 }
             },
             Notice::Upcall(key) => {
@@ -249,7 +262,7 @@ impl LoopInbox {
         for sitter in state.slab.iter() {
             match sitter {
                 Sitter::Waiter(waiter) => visit.call(waiter)?,
-                Sitter::Callback { job, function, context } => {
+                Sitter::Callback { job, function, context, .. } => {
                     visit.call(job)?;
                     visit.call(function)?;
                     visit.call(context)?;
@@ -276,8 +289,12 @@ impl Drop for LoopInbox {
         let sitters = self.state().slab.take_all();
         Python::try_attach(|py| {
             for sitter in sitters {
-                if let Sitter::Waiter(waiter) = &sitter {
-                    waiter.get().loop_closed(py);
+                match &sitter {
+                    Sitter::Waiter(waiter) => waiter.get().loop_closed(py),
+                    Sitter::Callback { job, ticket: Some(ticket), .. } if !job.get().is_inherited() => {
+                        job.get().header().leave(*ticket, false);
+                    }
+                    Sitter::Callback { .. } => {}
                 }
             }
         });

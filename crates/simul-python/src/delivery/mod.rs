@@ -3,6 +3,7 @@
 //! # Layout
 //! - [`loops`]: a loop's inbox, its slab of waiters and the drain that runs on the loop's own thread.
 //! - [`bell`]: the eventfd (or pipe) that a loop watches.
+//! - [`call`]: `call_soon`, the one way in which tasks are woken.
 //! - [`waiter`]: what one `await` of a Job yields to its task.
 //! - [`blocking`]: the thread parked in `Job.wait()`; signals, exit and cancellation there.
 //! - [`dispatcher`]: the one thread of ours that attaches, for callbacks that no loop can run.
@@ -14,6 +15,7 @@
 
 pub(crate) mod bell;
 pub(crate) mod blocking;
+pub(crate) mod call;
 pub(crate) mod dispatcher;
 pub(crate) mod exit;
 pub(crate) mod interpreter;

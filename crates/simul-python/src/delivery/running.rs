@@ -32,6 +32,16 @@ pub(crate) fn cancelling(task: &Bound<'_, PyAny>) -> PyResult<usize> {
     task.call_method0(intern!(task.py(), "cancelling"))?.extract()
 }
 
+/// Keeps a cancel that is about to be raised here from being raised a second time at the next `await`.
+///
+/// Python 3.13 takes the mark back with `uncancel()`; before that it cannot be taken back.
+pub(crate) fn take_over_cancel(task: &Bound<'_, PyAny>) -> PyResult<()> {
+    if task.py().version_info() >= (3, 13) {
+        task.call_method0(intern!(task.py(), "uncancel"))?;
+    }
+    Ok(())
+}
+
 /// asyncio's own CancelledError, as a task expects it.
 pub(crate) fn cancelled_error(py: Python<'_>, message: Option<Bound<'_, PyAny>>) -> PyErr {
     static CLASS: PyOnceLock<Py<PyAny>> = PyOnceLock::new();

@@ -4,10 +4,10 @@ use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::PyString;
 
-/// A file and a line.
+/// A place in a code object. The line is looked up when it is asked for: that walks the code's whole line table.
 pub(crate) struct Site {
-    file: Py<PyString>,
-    line: i32,
+    code: Py<PyAny>,
+    instruction: i32,
 }
 
 /// Frames of simul's own Python modules are not the user's.
@@ -32,26 +32,26 @@ impl Site {
             while is_ours(&frame) {
                 frame = Bound::from_owned_ptr_or_opt(py, ffi::PyFrame_GetBack(frame.as_ptr().cast()).cast())?;
             }
-            let line = ffi::PyFrame_GetLineNumber(frame.as_ptr().cast());
             let code = Bound::from_owned_ptr(py, ffi::PyFrame_GetCode(frame.as_ptr().cast()).cast());
-            let file = code.getattr(pyo3::intern!(py, "co_filename")).ok()?.cast_into::<PyString>().ok()?;
-            Some(Self { file: file.unbind(), line })
+            let instruction = ffi::PyFrame_GetLasti(frame.as_ptr().cast());
+            Some(Self { code: code.unbind(), instruction })
         }
     }
 
-    pub(crate) fn file<'py>(&self, py: Python<'py>) -> &Bound<'py, PyString> {
-        self.file.bind(py)
+    pub(crate) fn file<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyString>> {
+        Ok(self.code.bind(py).getattr(pyo3::intern!(py, "co_filename"))?.cast_into::<PyString>()?)
     }
 
-    pub(crate) fn line(&self) -> i32 {
-        self.line
+    pub(crate) fn line(&self, py: Python<'_>) -> i32 {
+        // SAFETY: attached, and `code` came from PyFrame_GetCode.
+        unsafe { ffi::PyCode_Addr2Line(self.code.bind(py).as_ptr().cast(), self.instruction) }
     }
 }
 
 impl Site {
     /// Issues a warning that names this line.
     pub(crate) fn warn(&self, py: Python<'_>, category: &Bound<'_, PyAny>, message: &str) -> PyResult<()> {
-        py.import("warnings")?.call_method1("warn_explicit", (message, category, self.file(py), self.line()))?;
+        py.import("warnings")?.call_method1("warn_explicit", (message, category, self.file(py)?, self.line(py)))?;
         Ok(())
     }
 }

@@ -5,7 +5,9 @@
 //! dispatcher does.
 
 use super::dispatcher::{Dispatcher, Errand, dispatcher};
+use crate::bind::errors;
 use pyo3::prelude::*;
+use simul_engine::panics;
 use simul_wake::inbox::Notice;
 use simul_wake::{AsHeader, SlotKey, generation};
 use std::sync::atomic::{AtomicU8, Ordering};
@@ -30,16 +32,14 @@ impl Upcall {
         if self.state.swap(AGAIN, Ordering::AcqRel) != IDLE {
             return Ok(());
         }
+        let mut outcome = Ok(());
         loop {
             self.state.store(RUNNING, Ordering::Release);
-            let outcome = (self.call)(py);
-            let quiet = self.state.compare_exchange(RUNNING, IDLE, Ordering::AcqRel, Ordering::Acquire).is_ok();
-            if outcome.is_err() {
-                self.state.store(IDLE, Ordering::Release);
+            // A panic must not leave it running for ever.
+            let called = panics::caught(|| (self.call)(py));
+            outcome = outcome.and(called.unwrap_or_else(|panic| Err(errors::to_pyerr(py, &panic))));
+            if self.state.compare_exchange(RUNNING, IDLE, Ordering::AcqRel, Ordering::Acquire).is_ok() {
                 return outcome;
-            }
-            if quiet {
-                return Ok(());
             }
         }
     }
@@ -62,9 +62,12 @@ pub(crate) struct Request {
 
 impl Family {
     /// A family without Jobs; `call` must return soon and may be called from any attached thread.
-    pub(crate) fn new(call: impl Fn(Python<'_>) -> PyResult<()> + Send + Sync + 'static) -> PyResult<Self> {
+    pub(crate) fn new(
+        py: Python<'_>,
+        call: impl Fn(Python<'_>) -> PyResult<()> + Send + Sync + 'static,
+    ) -> PyResult<Self> {
         let upcall = Arc::new(Upcall { call: Box::new(call), state: AtomicU8::new(IDLE) });
-        let dispatcher = dispatcher()?;
+        let dispatcher = dispatcher(py)?;
         let key = dispatcher.keep(Errand::Upcall(upcall.clone()));
         let request = Request { jobs: Arc::default(), dispatcher, key };
         Ok(Self { upcall, request, generation: generation::current() })
@@ -82,8 +85,15 @@ impl Family {
 
     /// Lets this Job's waiters run the call.
     pub(crate) fn add(&self, job: Weak<dyn AsHeader>) {
+        if generation::is_inherited(self.generation) {
+            // A lock of the parent's threads: its family is made anew by whoever owns it.
+            return;
+        }
         let mut jobs = self.request.jobs.lock().unwrap_or_else(PoisonError::into_inner);
-        jobs.retain(|known| known.strong_count() > 0);
+        if jobs.len() == jobs.capacity() {
+            // Now and then, so that many Jobs cost no more each than few.
+            jobs.retain(|known| known.strong_count() > 0);
+        }
         jobs.push(job);
     }
 }

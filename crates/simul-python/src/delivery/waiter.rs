@@ -4,12 +4,12 @@
 //! cancels its future first, so we learn at that very moment that this waiter leaves.
 
 use super::loops::{LoopInbox, Sitter};
-use super::running;
+use super::{call, running};
 use crate::bind::job::Job;
 use pyo3::exceptions::{PyRuntimeError, PyStopIteration, PyTypeError};
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyWeakrefMethods, PyWeakrefReference};
+use pyo3::types::{PyWeakrefMethods, PyWeakrefReference};
 use simul_wake::{Join, SlotKey, Ticket, Waiter};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -115,14 +115,8 @@ impl LoopWaiter {
         let py = slf.py();
         let callbacks = std::mem::take(&mut slf.get().state().callbacks);
         for (function, context) in callbacks {
-            match context {
-                None => call_soon.call1((function, slf))?,
-                Some(context) => {
-                    let keywords = PyDict::new(py);
-                    keywords.set_item(pyo3::intern!(py, "context"), context)?;
-                    call_soon.call((function, slf), Some(&keywords))?
-                }
-            };
+            let context = context.as_ref().map(|context| context.bind(py));
+            call::call_soon(call_soon, function.bind(py), slf.as_any(), context)?;
         }
         Ok(())
     }
@@ -392,8 +386,8 @@ impl LoopWaiter {
 
 impl Drop for LoopWaiter {
     fn drop(&mut self) {
-        // An await that was given up without a word (its coroutine was collected) leaves like one that was closed.
-        Python::try_attach(|py| self.leave(py, Place::Finished, true));
+        // Only the collector drops a waiter that waits: it has taken the slab apart. Its Job lives on its references.
+        Python::try_attach(|py| self.leave(py, Place::Finished, false));
     }
 }
 
