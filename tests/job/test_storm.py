@@ -89,13 +89,18 @@ def test_a_storm_arrives_in_the_order_in_which_its_jobs_ended(child, kind):
 
 def test_tasks_that_await_one_job_wake_in_the_order_they_came(run):
     async def main():
-        job, order = jobs.sleep(0.01), []
+        job, order = jobs.sleep(3600), []
 
         async def one(number):
-            await job
-            order.append(number)
+            try:
+                await job
+            except simul.CancelledError:
+                order.append(number)
 
-        await asyncio.gather(*[one(number) for number in range(1000)])
+        tasks = [asyncio.create_task(one(number)) for number in range(1000)]
+        await asyncio.sleep(0)  # every task has begun to wait
+        job.cancel()
+        await asyncio.gather(*tasks)
         return order
 
     assert run(main) == list(range(1000))
@@ -114,6 +119,8 @@ def test_a_burst_makes_one_wake_up(run):
         def cancel_all():
             for job in made:
                 job.cancel()
+            # The one worker comes to this after it has dropped the others and told of it.
+            jobs.ready().wait()
             stall.set()
 
         thread = threading.Thread(target=cancel_all)

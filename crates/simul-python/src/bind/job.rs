@@ -199,6 +199,10 @@ impl Job {
 
     /// The outcome, after the end.
     pub(crate) fn outcome(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
+        if gate::is_closed() && self.settled.get().is_none() {
+            // The exit has dropped the work: a daemon thread would only print a traceback.
+            blocking::refuse_at_exit(py)?;
+        }
         match self.settled(py) {
             Some(Settled::Value(value)) => Ok(value.clone_ref(py)),
             Some(Settled::Failed(error)) => Err(errors::to_pyerr(py, error)),

@@ -39,13 +39,20 @@ pub(crate) fn wait(slf: &Bound<'_, Job>, timeout: Option<Duration>) -> PyResult<
         }
         None => None,
     };
-    let cancelling_before = task.as_ref().map(running::cancelling).transpose()?.unwrap_or(0);
     let parker = Arc::new(Parker::default());
     let Join::Joined(ticket) = job.header().join(Waiter::Thread(parker.clone()), true) else { return Ok(()) };
     let seat = Seat { header: job.header(), ticket: Some(ticket) };
     let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
     let mut slice = Some(SLICE);
     loop {
+        // Before the first sleep too: asyncio's Ctrl-C handler may have run just now.
+        if let Some(task) = task.as_ref().filter(|_| !job.is_inherited())
+            && running::cancel_is_due(task)?
+        {
+            seat.leave(true);
+            running::take_over_cancel(task)?;
+            return Err(running::cancelled_error(py, None));
+        }
         let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
         let limit = match (left, slice) {
             (Some(left), Some(slice)) => Some(left.min(slice)),
@@ -72,13 +79,7 @@ pub(crate) fn wait(slf: &Bound<'_, Job>, timeout: Option<Duration>) -> PyResult<
             // A signal handler has forked, and this is the child: what follows says so.
             return Ok(());
         }
-        if let Some(task) = &task {
-            if running::cancelling(task)? > cancelling_before {
-                seat.leave(true);
-                running::take_over_cancel(task)?;
-                return Err(running::cancelled_error(py, None));
-            }
-        } else if slice.is_some() && !is_main_thread(py)? {
+        if task.is_none() && slice.is_some() && !is_main_thread(py)? {
             // No signal is ever handled here: sleep until it is done.
             slice = None;
         }

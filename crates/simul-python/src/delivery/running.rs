@@ -27,19 +27,35 @@ pub(crate) fn task<'py>(event_loop: &Bound<'py, PyAny>) -> PyResult<Option<Bound
     Ok((!found.is_none()).then_some(found))
 }
 
-/// How many cancellations of this task are pending.
-pub(crate) fn cancelling(task: &Bound<'_, PyAny>) -> PyResult<usize> {
+/// Where a task keeps how many of its cancels a blocking wait has raised already.
+const RAISED: &str = "_simul_raised_cancels";
+
+/// Whether a cancel of this task was asked for, has not been delivered, and was not raised by an earlier wait.
+pub(crate) fn cancel_is_due(task: &Bound<'_, PyAny>) -> PyResult<bool> {
+    let py = task.py();
+    let Some(undelivered) = task.getattr_opt(intern!(py, "_must_cancel"))? else { return Ok(false) };
+    if !undelivered.is_truthy()? {
+        return Ok(false);
+    }
+    let raised = match task.getattr_opt(intern!(py, RAISED))? {
+        Some(raised) => raised.extract()?,
+        None => 0,
+    };
+    Ok(cancelling(task)? > raised)
+}
+
+fn cancelling(task: &Bound<'_, PyAny>) -> PyResult<usize> {
     task.call_method0(intern!(task.py(), "cancelling"))?.extract()
 }
 
-/// Keeps a cancel that is about to be raised here from being raised a second time at the next `await`.
-///
-/// Python 3.13 takes the mark back with `uncancel()`; before that it cannot be taken back.
+/// A cancel is about to be raised here: it must not be raised by the next wait too, nor (from Python 3.13, whose
+/// `uncancel()` takes the mark back) by the next `await`.
 pub(crate) fn take_over_cancel(task: &Bound<'_, PyAny>) -> PyResult<()> {
-    if task.py().version_info() >= (3, 13) {
-        task.call_method0(intern!(task.py(), "uncancel"))?;
+    let py = task.py();
+    if py.version_info() >= (3, 13) {
+        task.call_method0(intern!(py, "uncancel"))?;
     }
-    Ok(())
+    task.setattr(intern!(py, RAISED), cancelling(task)?)
 }
 
 /// asyncio's own CancelledError, as a task expects it.

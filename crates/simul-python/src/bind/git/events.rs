@@ -55,11 +55,12 @@ pub(super) struct Relay {
 impl Relay {
     /// `events` lasts as long as the manager.
     pub(super) fn start(manager: &Bound<'_, RepoManager>, events: simul_git::events::Events) -> PyResult<Self> {
+        let py = manager.py();
         let events = Arc::new(events);
         // Weak, because the call is reachable from a thread of ours: a callback that knows its manager would keep both.
         // Pending Jobs keep the manager.
         let (told, manager) = (events.clone(), PyWeakrefReference::new(manager)?.unbind());
-        let family = Family::new(move |py| tell(py, manager.bind(py), &told))?;
+        let family = Family::new(py, move |py| tell(py, manager.bind(py), &told))?;
         let request = family.request();
         let asking = simul_engine::spawn("events.relay", async move {
             while events.ready().await {
