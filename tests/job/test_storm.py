@@ -9,6 +9,7 @@ import threading
 
 import pytest
 
+import simul
 from simul.testing import jobs, statistics
 
 STORM = 20_000
