@@ -16,6 +16,7 @@ from simul.testing import jobs
 
 async def arrived(far_end, count=1):
     """Lets the loop run while the far end waits for `count` connections."""
+    await asyncio.sleep(0)  # every task that is there has taken its first step; to_thread may not turn the loop
     await asyncio.to_thread(far_end.wait_accepted, count)
 
 
@@ -336,10 +337,12 @@ def test_cancelling_run_coroutine_threadsafe_closes_the_socket(new_loop, far_end
         loop.close()
 
 
-def test_cancelling_a_task_whose_job_just_ended_keeps_the_result_for_the_next(run):
+def test_cancelling_a_task_whose_job_just_ended_keeps_the_result_for_the_next(run, far_end):
     async def main():
-        job = jobs.sleep(0, "kept")
+        job = jobs.tcp_read(*far_end.address)
         task = await reading(job)
+        far_end.wait_accepted(1)
+        far_end.answer(b"kept")
         while not job.done():
             os.sched_yield()  # on purpose: the loop must not turn, so that the task has not been woken
         task.cancel()
@@ -348,7 +351,7 @@ def test_cancelling_a_task_whose_job_just_ended_keeps_the_result_for_the_next(ru
         assert not job.cancelled()
         return await job
 
-    assert run(main) == "kept"
+    assert run(main) == b"kept"
 
 
 def test_cancelling_the_result_of_an_await_that_has_arrived_is_ignored(run, far_end):

@@ -22,6 +22,7 @@ def test_a_task_that_is_cancelled_by_the_end_of_the_run_may_still_await_jobs(run
 
     async def main():
         lingering_task = asyncio.create_task(lingering())
+        await asyncio.sleep(0)
         await asyncio.to_thread(far_end.wait_accepted, 1)
         return lingering_task
 
@@ -62,6 +63,7 @@ def test_closing_a_generator_that_awaits_a_job_drops_the_job(run, far_end):
         generator = lines()
         assert await anext(generator) == "first"
         waiting = asyncio.create_task(anext(generator))
+        await asyncio.sleep(0)
         await asyncio.to_thread(far_end.wait_accepted, 1)
         waiting.cancel()
         with pytest.raises(asyncio.CancelledError):
@@ -83,6 +85,7 @@ def test_an_error_thrown_into_a_waiting_coroutine_leaves_the_job(run, far_end):
         job = jobs.tcp_read(*far_end.address)
         coroutine = read(job)
         coroutine.send(None)
+        await asyncio.sleep(0)
         await asyncio.to_thread(far_end.wait_accepted, 1)
         with pytest.raises(StopIteration) as stopped:
             coroutine.throw(ZeroDivisionError())

@@ -184,6 +184,7 @@ def test_a_task_that_awaits_the_only_reference_keeps_the_work(run, far_end):
             return await jobs.tcp_read(*far_end.address)
 
         task = asyncio.create_task(read())
+        await asyncio.sleep(0)
         await asyncio.to_thread(far_end.wait_accepted, 1)
         gc.collect()
         far_end.answer(b"kept")

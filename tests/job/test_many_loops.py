@@ -54,6 +54,7 @@ def test_cancelling_on_one_loop_leaves_the_other_loop_its_result(run, far_end, i
 
     async def leave():
         task = asyncio.create_task(job)
+        await asyncio.sleep(0)
         await asyncio.to_thread(far_end.wait_accepted, 1)
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
@@ -69,6 +70,7 @@ def test_cancelling_on_one_loop_leaves_the_other_loop_its_result(run, far_end, i
 def test_a_job_made_on_one_loop_is_awaited_on_the_next(run, far_end):
     async def make():
         job = jobs.tcp_read(*far_end.address)
+        await asyncio.sleep(0)
         await asyncio.to_thread(far_end.wait_accepted, 1)
         return job
 

@@ -241,34 +241,6 @@ def test_ctrl_c_during_a_storm_of_deliveries_ends_the_run_cleanly(starting_child
     assert (finished.code, finished.err) == (0, "")
 
 
-def test_a_keyboard_interrupt_inside_a_drain_loses_no_outcome(child):
-    """A handler that raises may strike between any two steps of the loop; what was due still arrives."""
-    child(
-        """
-        from simul.testing import jobs
-        loop = asyncio.new_event_loop()
-        tasks = []
-        async def start():
-            tasks.extend(asyncio.ensure_future(job) for job in jobs.storm(5000, 0.001))
-        loop.run_until_complete(start())
-        struck = 0
-        signal.signal(signal.SIGALRM, signal.default_int_handler)
-        signal.setitimer(signal.ITIMER_REAL, 0.002, 0.002)
-        while not all(task.done() for task in tasks):
-            try:
-                loop.run_until_complete(asyncio.sleep(0))
-            except KeyboardInterrupt:
-                struck += 1
-                if struck == 20:
-                    signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        failed = [task for task in tasks if task.cancelled() or task.exception()]
-        loop.close()
-        """,
-        options=("-W", "ignore"),
-    )
-
-
 def test_engine_threads_block_every_signal(child):
     finished = child(
         """
