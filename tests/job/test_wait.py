@@ -139,6 +139,62 @@ def test_wait_inside_a_running_loop_works_for_a_job_that_a_task_of_it_awaits(chi
     )
 
 
+@pytest.mark.parametrize("kind", ["asyncio", "uvloop"])
+def test_a_cancel_asked_for_before_wait_is_not_lost(child, kind):
+    """As Ctrl-C does it when it strikes just before the call."""
+    child(
+        """
+        from simul.testing import jobs
+        warnings.simplefilter("ignore")
+        async def main():
+            job = jobs.sleep(3600)
+            asyncio.current_task().cancel()
+            try:
+                job.wait()
+            except asyncio.CancelledError:
+                assert job.cancelled()
+                raise
+        try:
+            run(main(), arguments[0])
+        except asyncio.CancelledError:
+            say("cancelled")
+        """,
+        kind,
+    )
+
+
+@pytest.mark.parametrize("kind", ["asyncio", "uvloop"])
+def test_wait_in_the_clean_up_of_a_cancelled_task_works(child, kind):
+    child(
+        """
+        from simul.testing import jobs
+        warnings.simplefilter("ignore")
+        cleaned = []
+        async def by_await():
+            try:
+                await jobs.sleep(3600)
+            finally:
+                cleaned.append(jobs.sleep(0.001, "after await").wait())
+        async def by_wait():
+            asyncio.current_task().cancel()
+            try:
+                jobs.sleep(3600).wait()
+            finally:
+                cleaned.append(jobs.sleep(0.001, "after wait").wait())
+        async def main():
+            task = asyncio.create_task(by_await())
+            await asyncio.sleep(0)
+            task.cancel()
+            other = asyncio.create_task(by_wait())
+            outcomes = await asyncio.gather(task, other, return_exceptions=True)
+            assert all(isinstance(outcome, asyncio.CancelledError) for outcome in outcomes), outcomes
+        run(main(), arguments[0])
+        assert cleaned == ["after await", "after wait"], cleaned
+        """,
+        kind,
+    )
+
+
 def test_wait_in_a_thread_beside_a_running_loop_does_not_warn(run):
     async def main():
         return await asyncio.to_thread(jobs.sleep(0.001, 1).wait)
