@@ -16,7 +16,7 @@ use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyWeakrefMethods, PyWeakrefReference};
 use simul_core::{Error, Kind};
 use simul_wake::inbox::Notice;
-use simul_wake::{Inbox, Slab, SlotKey, Ticket, gate, generation};
+use simul_wake::{Bell, Inbox, Slab, SlotKey, Ticket, gate, generation};
 use std::collections::VecDeque;
 use std::mem::ManuallyDrop;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -181,7 +181,7 @@ impl LoopInbox {
         let call_soon = call_soon.bind(py);
         DRAINS.fetch_add(1, Ordering::Relaxed);
         let started = Instant::now();
-        let mut outcome = Ok(());
+        let mut outcome: PyResult<()> = Ok(());
         for _ in 0..BATCH {
             let Some(notice) = this.state().backlog.pop_front() else { break };
             outcome = this.announce(py, call_soon, notice);
@@ -196,8 +196,19 @@ impl LoopInbox {
         };
         if more {
             let again = slf.getattr(pyo3::intern!(py, "_deliver_backlog"))?;
-            call_soon.call1((again,))?;
-            this.state().armed = true;
+            outcome = match outcome.and_then(|()| call_soon.call1((again,)).map(drop)) {
+                Ok(()) => {
+                    this.state().armed = true;
+                    Ok(())
+                }
+                Err(error) => {
+                    // A signal handler has raised: what is left gets its turn by the bell, which raises nothing.
+                    if let Some(wake) = &this.wake {
+                        wake.ring();
+                    }
+                    Err(error)
+                }
+            };
         }
         outcome
     }
