@@ -13,14 +13,14 @@ _log = logging.getLogger("simul")
 
 def serve(generation: int) -> None:
     """Run errands until the process ends; the compiled module starts this on a thread of its own."""
-    while (errand := _simul._next_errand(generation)) is not None:
+    while (errand := _simul.next_errand(generation)) is not None:
         function, job, context = errand
         try:
             if job is None or context is None:
                 function()
             else:
                 context.run(function, job)
-        except BaseException:
+        except BaseException:  # noqa: BLE001  (this thread must go on)
             # As concurrent.futures does: whoever added the callback is not here to be told.
             _log.exception("exception calling callback of %r", job)
         # A waiting thread must keep nothing alive.

@@ -12,7 +12,7 @@ use pyo3::prelude::*;
 
 pub(crate) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<job::Job>()?;
-    module.add_function(wrap_pyfunction!(crate::delivery::dispatcher::_next_errand, module)?)?;
+    module.add_function(wrap_pyfunction!(crate::delivery::dispatcher::next_errand, module)?)?;
     engine::register(module)?;
     cli::register(module)?;
     table::register(module)?;

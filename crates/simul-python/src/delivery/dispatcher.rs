@@ -81,7 +81,7 @@ type Next = (Py<PyAny>, Option<Py<Job>>, Option<Py<PyAny>>);
 
 /// The next errand of the dispatcher of this generation; waits for one. None ends the thread.
 #[pyfunction]
-pub(crate) fn _next_errand(py: Python<'_>, generation: u32) -> PyResult<Option<Next>> {
+pub(crate) fn next_errand(py: Python<'_>, generation: u32) -> PyResult<Option<Next>> {
     loop {
         if generation::is_inherited(generation) {
             // The copy of the thread in a child that was forked by a callback: the errands are the parent's.
