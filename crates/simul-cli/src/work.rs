@@ -210,20 +210,11 @@ impl Work {
             Source::Remote(remote) => {
                 let mirrors = self.mirrors.as_ref().expect("a cache is opened where any source is remote");
                 self.hub.send(Event::new(source, Phase::Connecting));
-                let (hub, name) = (self.hub.clone(), source.to_owned());
+                let hub = self.hub.clone();
                 let newest = Mutex::new(Event::new(source, Phase::Connecting));
                 let synced = mirrors.sync(&remote, source, move |step| {
                     let mut newest = newest.lock().unwrap_or_else(PoisonError::into_inner);
-                    *newest = match step.phase {
-                        Some(phase) => Event {
-                            done: step.done,
-                            total: step.total,
-                            bytes: step.bytes,
-                            rate_bytes_per_second: step.rate_bytes_per_second,
-                            ..Event::new(&name, phase)
-                        },
-                        None => Event { message: step.message.clone(), ..newest.clone() },
-                    };
+                    *newest = step.after(&newest);
                     hub.send(newest.clone());
                 });
                 Ok((synced.await?, remote.canonical))

@@ -71,17 +71,7 @@ impl RepoManager {
         let report = move |step: &Progress| {
             tasks.step(&name, step);
             let mut newest = newest.lock().unwrap_or_else(PoisonError::into_inner);
-            *newest = match step.phase {
-                Some(phase) => Event {
-                    done: step.done,
-                    total: step.total,
-                    bytes: step.bytes,
-                    rate_bytes_per_second: step.rate_bytes_per_second,
-                    ..Event::new(&name, phase)
-                },
-                // Words alone change nothing of how far it is.
-                None => Event { message: step.message.clone(), ..newest.clone() },
-            };
+            *newest = step.after(&newest);
             hub.send(newest.clone());
         };
         self.mirrors()?.sync(remote, source, report).await

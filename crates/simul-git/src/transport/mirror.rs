@@ -14,7 +14,7 @@ use super::progress::Said;
 use super::refs::{self, Head, Refs};
 use super::run::{Ended, Run};
 use crate::cache::Cache;
-use crate::events::Phase;
+use crate::events::{Event, Phase};
 use crate::limits::Limits;
 use crate::program::Git;
 use crate::source::{Remote, Scheme};
@@ -153,6 +153,23 @@ pub struct Progress {
     pub rate_bytes_per_second: Option<f64>,
     /// What the server says, control bytes removed.
     pub message: Option<String>,
+}
+
+impl Progress {
+    /// The event that follows `newest` by this step; words alone change nothing of how far it is.
+    pub fn after(&self, newest: &Event) -> Event {
+        match self.phase {
+            Some(phase) => Event {
+                repo: newest.repo.clone(),
+                done: self.done,
+                total: self.total,
+                bytes: self.bytes,
+                rate_bytes_per_second: self.rate_bytes_per_second,
+                ..Event::new(&newest.repo, phase)
+            },
+            None => Event { message: self.message.clone(), ..newest.clone() },
+        }
+    }
 }
 
 impl From<&Said> for Progress {

@@ -152,7 +152,6 @@ impl Job {
     }
 
     /// Wraps running work whose waiters run the family's upcall.
-    #[allow(dead_code, reason = "for the git binding's on_event")]
     pub(crate) fn start_in<T: Send + 'static>(
         py: Python<'_>,
         family: &Family,

@@ -298,10 +298,10 @@ impl Drop for LoopInbox {
         }
         self.inbox.close();
         let sitters = self.state().slab.take_all();
-        Python::try_attach(|py| {
+        Python::try_attach(|_py| {
             for sitter in sitters {
                 match &sitter {
-                    Sitter::Waiter(waiter) => waiter.get().loop_closed(py),
+                    Sitter::Waiter(waiter) => waiter.get().loop_closed(),
                     Sitter::Callback { job, ticket: Some(ticket), .. } if !job.get().is_inherited() => {
                         job.get().header().leave(*ticket, false);
                     }

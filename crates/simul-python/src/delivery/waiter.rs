@@ -147,7 +147,7 @@ impl LoopWaiter {
 
     /// The loop has gone and took the slot with it. The reference to the Job goes too: if it was the last one, that
     /// drops the work; other waiters and references keep it.
-    pub(crate) fn loop_closed(&self, py: Python<'_>) {
+    pub(crate) fn loop_closed(&self) {
         let (before, job, callbacks) = {
             let mut state = self.state();
             (std::mem::replace(&mut state.place, Place::Closed), state.job.take(), std::mem::take(&mut state.callbacks))
@@ -157,7 +157,6 @@ impl LoopWaiter {
         {
             job.get().header().leave(*ticket, false);
         }
-        let _ = py;
         drop((before, job, callbacks));
     }
 
