@@ -38,9 +38,10 @@ from simul.errors import (
 from simul.job import Job, setup_async, shutdown
 
 if TYPE_CHECKING:
-    from simul import git, testing
+    from simul import git, sync, testing
     from simul.bridge import async_handler
     from simul.git import Limits, RepoManager
+    from simul.sync import Lock
 
 __all__ = [
     "AuthError",
@@ -55,6 +56,7 @@ __all__ = [
     "InvalidStateError",
     "Job",
     "Limits",
+    "Lock",
     "NestedLoopError",
     "NotAwaitedError",
     "NotFoundError",
@@ -74,16 +76,18 @@ __all__ = [
     "git",
     "setup_async",
     "shutdown",
+    "sync",
     "testing",
 ]
 
 # Loaded at first use, so that `import simul` stays quick.
 _LAZY = {
     "Limits": "simul.git",
+    "Lock": "simul.sync",
     "RepoManager": "simul.git",
     "async_handler": "simul.bridge",
 }
-_MODULES = {"git", "testing"}
+_MODULES = {"git", "sync", "testing"}
 
 
 def __getattr__(name: str) -> object:

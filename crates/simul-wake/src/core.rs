@@ -253,13 +253,25 @@ impl Header {
     }
 
     fn wake_all(&self) {
-        let entries = {
-            let mut waiters = lock(&self.waiters);
-            waiters.driver = None;
-            waiters.counting = 0;
-            std::mem::take(&mut waiters.entries)
-        };
-        entries.into_iter().filter_map(|entry| entry.waiter).for_each(Waiter::wake);
+        drop(self.take_waiters());
+    }
+
+    fn take_waiters(&self) -> Wake {
+        let mut waiters = lock(&self.waiters);
+        waiters.driver = None;
+        waiters.counting = 0;
+        Wake(std::mem::take(&mut waiters.entries))
+    }
+}
+
+/// Waiters of what has ended: woken when this is dropped, so that it can be dropped outside of a lock.
+#[derive(Debug)]
+#[must_use = "dropping it wakes the waiters: do so outside of any lock"]
+pub struct Wake(Vec<Entry>);
+
+impl Drop for Wake {
+    fn drop(&mut self) {
+        std::mem::take(&mut self.0).into_iter().filter_map(|entry| entry.waiter).for_each(Waiter::wake);
     }
 }
 
@@ -326,15 +338,23 @@ impl<T> Core<T> {
     /// # Returns
     /// Whether this outcome stands.
     pub fn settle(&self, outcome: Result<T>) -> bool {
+        self.settle_quietly(outcome).is_ok()
+    }
+
+    /// As [`settle`](Self::settle), for a caller that holds a lock: the outcome stands now, and the waiters are woken
+    /// when what this returns is dropped.
+    ///
+    /// # Errors
+    /// The outcome, handed back: the work was cancelled or settled before.
+    pub fn settle_quietly(&self, outcome: Result<T>) -> std::result::Result<Wake, Result<T>> {
         let phase = &self.header.phase;
         if phase.compare_exchange(PENDING, SETTLING, Ordering::AcqRel, Ordering::Acquire).is_err() {
-            return false;
+            return Err(outcome);
         }
         // SAFETY: only the winner of the exchange above gets here, and nobody reads before DONE.
         self.outcome.with_mut(|place| unsafe { *place = Some(outcome) });
         phase.store(DONE, Ordering::Release);
-        self.header.wake_all();
-        true
+        Ok(self.header.take_waiters())
     }
 
     /// Takes the outcome; `None` if there is none, or it has been taken.

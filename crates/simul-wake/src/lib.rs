@@ -25,7 +25,7 @@ pub mod slab;
 mod sync;
 pub mod waiter;
 
-pub use self::core::{AsHeader, Core, Header, Join, Phase, Ticket};
+pub use self::core::{AsHeader, Core, Header, Join, Phase, Ticket, Wake};
 pub use inbox::{Bell, Inbox};
 pub use parker::{Parker, Woken};
 pub use slab::{Slab, SlotKey};

@@ -1,84 +1,23 @@
 //! `simul.Job`: work that is already running.
 
 use super::errors;
+use super::outcome::{Settled, Typed, Work};
 use crate::delivery::dispatcher::{self, Errand};
 use crate::delivery::loops::{LoopInbox, Sitter};
 use crate::delivery::site::Site;
+use crate::delivery::target::Target;
 use crate::delivery::upcall::{Family, Upcall};
 use crate::delivery::waiter::{LoopWaiter, thrown};
-use crate::delivery::{blocking, exit, running};
-use pyo3::exceptions::{
-    PyAttributeError, PyBaseException, PyResourceWarning, PyRuntimeError, PyStopIteration, PyTypeError,
-};
+use crate::delivery::{blocking, exit, nesting, running};
+use pyo3::exceptions::{PyAttributeError, PyResourceWarning, PyStopIteration, PyTypeError};
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
-use pyo3::types::PyTraceback;
-use simul_core::Error;
-use simul_engine::job::{cancelled, forked};
-use simul_engine::panics;
+use simul_engine::job::forked;
 use simul_wake::inbox::Notice;
 use simul_wake::{Core, Header, Join, Waiter, gate};
 use std::mem::ManuallyDrop;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
-
-/// Work of one type of outcome, with its way into Python.
-trait Work: Send + Sync {
-    fn header(&self) -> &Header;
-    /// Called once, attached, after the end.
-    fn settle(&self, py: Python<'_>, name: &str) -> Settled;
-}
-
-type Convert<T> = Box<dyn FnOnce(Python<'_>, T) -> PyResult<Py<PyAny>> + Send>;
-
-struct Typed<T> {
-    core: Arc<Core<T>>,
-    convert: Mutex<Option<Convert<T>>>,
-}
-
-impl<T: Send> Work for Typed<T> {
-    fn header(&self) -> &Header {
-        self.core.header()
-    }
-
-    fn settle(&self, py: Python<'_>, name: &str) -> Settled {
-        let convert = self.convert.lock().unwrap_or_else(PoisonError::into_inner).take();
-        match (self.core.take(), convert) {
-            (Some(Ok(value)), Some(convert)) => match panics::caught(|| convert(py, value)) {
-                Ok(Ok(value)) => Settled::Value(value),
-                Ok(Err(raised)) => Settled::raised(py, raised),
-                Err(panic) => Settled::Failed(panic),
-            },
-            (Some(Err(error)), _) => Settled::Failed(error),
-            _ => Settled::Failed(cancelled(name)),
-        }
-    }
-}
-
-/// An outcome as Python sees it.
-enum Settled {
-    Value(Py<PyAny>),
-    /// Each awaiter gets a fresh exception.
-    Failed(Error),
-    /// Born in Python: each awaiter gets this very one, with the traceback it was born with.
-    Raised(Py<PyBaseException>, Option<Py<PyTraceback>>),
-}
-
-impl Settled {
-    fn raised(py: Python<'_>, error: PyErr) -> Self {
-        let error = match error.is_instance_of::<PyStopIteration>(py) {
-            // It would look like the result of the await.
-            true => {
-                let wrapped = PyRuntimeError::new_err("the conversion of a Job's result raised StopIteration");
-                wrapped.set_cause(py, Some(error));
-                wrapped
-            }
-            false => error,
-        };
-        let traceback = error.traceback(py).map(Bound::unbind);
-        Self::Raised(error.into_value(py), traceback)
-    }
-}
+use std::sync::{Arc, OnceLock};
 
 /// Work that is already running: ``await`` it in a coroutine, call ``.wait()`` anywhere else.
 ///
@@ -109,6 +48,8 @@ pub(crate) struct Job {
     site: Option<Site>,
     /// Python code that the engine may ask for while the work goes on.
     upcall: Option<Arc<Upcall>>,
+    /// The event loop without whose turning the work cannot end.
+    needs: Option<Py<PyAny>>,
     /// Awaited, waited for, cancelled or detached at least once.
     touched: AtomicBool,
     detached: AtomicBool,
@@ -139,16 +80,41 @@ impl Job {
         blocking::refuse_at_exit(py)?;
         exit::ensure_hook(py)?;
         let (core, name) = start().into_core();
-        Ok(Self {
-            work: ManuallyDrop::new(Box::new(Typed { core, convert: Mutex::new(Some(Box::new(convert))) })),
+        Ok(Self::of_core(py, core, name, convert))
+    }
+
+    /// Wraps a Core that somebody settles.
+    pub(crate) fn of_core<T: Send + 'static>(
+        py: Python<'_>,
+        core: Arc<Core<T>>,
+        name: &'static str,
+        convert: impl FnOnce(Python<'_>, T) -> PyResult<Py<PyAny>> + Send + 'static,
+    ) -> Self {
+        Self {
+            work: ManuallyDrop::new(Box::new(Typed::new(core, convert))),
             settled: OnceLock::new(),
             converting: AtomicU64::new(0),
             name,
             site: Site::of_caller(py),
             upcall: None,
+            needs: None,
             touched: AtomicBool::new(false),
             detached: AtomicBool::new(false),
-        })
+        }
+    }
+
+    /// Says that it cannot end unless this event loop turns.
+    pub(crate) fn needing(mut self, event_loop: Option<Py<PyAny>>) -> Self {
+        self.needs = event_loop;
+        self
+    }
+
+    /// Refuses a wait that could never end: the loop that the work needs stands still until this thread goes on.
+    pub(crate) fn refuse_nested(&self, py: Python<'_>, running: Option<&Bound<'_, PyAny>>) -> PyResult<()> {
+        match self.needs.as_ref().filter(|_| !self.has_ended()) {
+            Some(needs) => nesting::refuse(py, self.name, needs.bind(py), running),
+            None => Ok(()),
+        }
     }
 
     /// Wraps running work whose waiters run the family's upcall.
@@ -268,7 +234,7 @@ impl Job {
     /// Await from a coroutine, on any event loop.
     fn __await__(slf: &Bound<'_, Self>) -> LoopWaiter {
         slf.get().touch();
-        LoopWaiter::new(slf.clone().unbind())
+        LoopWaiter::new(Target::Job(slf.clone().unbind()))
     }
 
     /// One step, as asyncio's tasks make it: a waiter for the running loop, or StopIteration with the result.
@@ -279,7 +245,7 @@ impl Job {
         }
         slf.get().touch();
         if !slf.get().has_ended() {
-            let waiter = Bound::new(py, LoopWaiter::new(slf.clone().unbind()))?;
+            let waiter = Bound::new(py, LoopWaiter::new(Target::Job(slf.clone().unbind())))?;
             if let Some(waiting) = LoopWaiter::begin(&waiter)? {
                 return Ok(waiting);
             }
@@ -346,7 +312,7 @@ impl Job {
         let py = slf.py();
         let timeout = blocking::timeout(timeout)?;
         slf.get().touch();
-        blocking::wait(slf, timeout)?;
+        blocking::wait(py, &Target::Job(slf.clone().unbind()), timeout)?;
         slf.get().outcome(py)
     }
 
@@ -536,6 +502,7 @@ impl Job {
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        visit.call(&self.needs)?;
         // The outcome is written once, by an attached thread; engine threads never see it.
         match self.settled.get() {
             Some(Settled::Value(value)) => visit.call(value),

@@ -1,4 +1,4 @@
-//! The thread parked in `Job.wait()`.
+//! The thread parked in `wait()`, of a Job or of a call on a primitive.
 //!
 //! It sleeps without the interpreter. On the main thread it wakes at least every 50 ms, so that signal handlers run;
 //! under a running loop it also looks whether its task is being cancelled, since asyncio's own Ctrl-C handler cancels
@@ -6,32 +6,31 @@
 
 use super::running;
 use super::site::Site;
+use super::target::Target;
 use crate::bind::errors;
-use crate::bind::job::Job;
 use pyo3::exceptions::PyRuntimeWarning;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PySet, PyTuple};
 use simul_core::{Error, Kind};
-use simul_wake::{Header, Join, Parker, Ticket, Waiter, Woken, gate};
+use simul_wake::{Join, Parker, Ticket, Waiter, Woken, gate};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// How long a signal may stay unnoticed.
 const SLICE: Duration = Duration::from_millis(50);
 
-/// Blocks until the Job has ended.
+/// Blocks until the target has ended.
 ///
 /// # Errors
 /// TimeoutError leaves the work running; an exception of a signal handler drops it first, unless others wait.
-pub(crate) fn wait(slf: &Bound<'_, Job>, timeout: Option<Duration>) -> PyResult<()> {
-    let py = slf.py();
-    let job = slf.get();
-    if job.has_ended() {
+pub(crate) fn wait(py: Python<'_>, target: &Target, timeout: Option<Duration>) -> PyResult<()> {
+    if target.has_ended() {
         return Ok(());
     }
     refuse_at_exit(py)?;
     let event_loop = running::event_loop(py)?;
+    target.refuse_nested(py, event_loop.as_ref())?;
     let task = match &event_loop {
         Some(event_loop) => {
             warn_once_about_a_stalled_loop(py)?;
@@ -40,13 +39,13 @@ pub(crate) fn wait(slf: &Bound<'_, Job>, timeout: Option<Duration>) -> PyResult<
         None => None,
     };
     let parker = Arc::new(Parker::default());
-    let Join::Joined(ticket) = job.header().join(Waiter::Thread(parker.clone()), true) else { return Ok(()) };
-    let seat = Seat { header: job.header(), ticket: Some(ticket) };
+    let Join::Joined(ticket) = target.join(Waiter::Thread(parker.clone())) else { return Ok(()) };
+    let seat = Seat { target, ticket: Some(ticket) };
     let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
     let mut slice = Some(SLICE);
     loop {
         // Before the first sleep too: asyncio's Ctrl-C handler may have run just now.
-        if let Some(task) = task.as_ref().filter(|_| !job.is_inherited())
+        if let Some(task) = task.as_ref().filter(|_| !target.is_inherited())
             && running::cancel_is_due(task)?
         {
             seat.leave(true);
@@ -60,22 +59,28 @@ pub(crate) fn wait(slf: &Bound<'_, Job>, timeout: Option<Duration>) -> PyResult<
         };
         match sleep(py, &parker, limit) {
             Woken::Done => return Ok(()),
-            Woken::Poked => job.run_upcall(py)?,
+            Woken::Poked => target.run_upcall(py)?,
             Woken::TimedOut => {}
         }
-        if job.has_ended() {
+        if target.has_ended() {
             return Ok(());
         }
         if left.is_some_and(|left| left.is_zero()) {
             seat.leave(false);
             let error = Error::new(
                 Kind::Timeout,
-                format!("{} did not end in time; it goes on, so you can wait again or cancel() it", job.name()),
+                match target {
+                    Target::Job(_) => format!(
+                        "{} did not end in time; it goes on, so you can wait again or cancel() it",
+                        target.name()
+                    ),
+                    Target::Operation(_) => format!("{} did not come in time; nothing was taken", target.name()),
+                },
             );
             return Err(errors::to_pyerr(py, &error));
         }
         py.check_signals()?;
-        if job.is_inherited() {
+        if target.is_inherited() {
             // A signal handler has forked, and this is the child: what follows says so.
             return Ok(());
         }
@@ -86,9 +91,9 @@ pub(crate) fn wait(slf: &Bound<'_, Job>, timeout: Option<Duration>) -> PyResult<
     }
 }
 
-/// A place among the Job's waiters that is given up, and the work with it, when `wait` ends by an exception.
+/// A place among the target's waiters that is given up, and the work with it, when `wait` ends by an exception.
 struct Seat<'a> {
-    header: &'a Header,
+    target: &'a Target,
     ticket: Option<Ticket>,
 }
 
@@ -98,11 +103,9 @@ impl Seat<'_> {
     }
 
     fn stand_up(&mut self, drop_if_last: bool) {
-        if let Some(ticket) = self.ticket.take()
-            && !self.header.is_inherited()
-        {
+        if let Some(ticket) = self.ticket.take() {
             // After the end there is no such waiter any more, and this does nothing.
-            self.header.leave(ticket, drop_if_last);
+            self.target.leave(ticket, drop_if_last);
         }
     }
 }

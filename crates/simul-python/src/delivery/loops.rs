@@ -5,6 +5,7 @@
 //! that an inbox is found by the loop object and never by its address.
 
 use super::bell::{SharedBell, WakeFd};
+use super::target::Target;
 use super::waiter::LoopWaiter;
 use super::{blocking, call, dispatcher};
 use crate::bind::errors;
@@ -219,8 +220,8 @@ impl LoopInbox {
                 None => Ok(()),
                 Some(Sitter::Waiter(waiter)) => {
                     // The outcome becomes an object here, where the batch's cap counts it.
-                    if let Some(job) = waiter.get().job(py) {
-                        job.get().convert(py);
+                    if let Some(target) = waiter.get().target(py) {
+                        target.convert(py);
                     }
                     LoopWaiter::wake(waiter.bind(py), call_soon)
                 }
@@ -229,13 +230,13 @@ impl LoopInbox {
                 }
             },
             Notice::Upcall(key) => {
-                let job = match self.state().slab.get(key) {
-                    Some(Sitter::Waiter(waiter)) => waiter.get().job(py),
-                    Some(Sitter::Callback { job, .. }) => Some(job.clone_ref(py)),
+                let target = match self.state().slab.get(key) {
+                    Some(Sitter::Waiter(waiter)) => waiter.get().target(py),
+                    Some(Sitter::Callback { job, .. }) => Some(Target::Job(job.clone_ref(py))),
                     None => None,
                 };
-                match job {
-                    Some(job) => job.get().run_upcall(py),
+                match target {
+                    Some(target) => target.run_upcall(py),
                     None => Ok(()),
                 }
             }

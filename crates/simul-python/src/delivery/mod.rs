@@ -9,6 +9,8 @@
 //! - [`dispatcher`]: the one thread of ours that attaches, for callbacks that no loop can run.
 //! - [`site`]: the line of the user's code that made a Job.
 //! - [`running`]: the running loop and its current task.
+//! - [`target`]: what is waited for: a Job, or a call on a primitive.
+//! - [`nesting`]: loops of this thread that stand still while the bridge turns another one.
 //! - [`upcall`]: how the engine asks for Python code.
 //! - [`interpreter`]: which interpreter may load simul.
 //! - [`exit`]: the hook that closes the gate before the interpreter goes.
@@ -20,7 +22,9 @@ pub(crate) mod dispatcher;
 pub(crate) mod exit;
 pub(crate) mod interpreter;
 pub(crate) mod loops;
+pub(crate) mod nesting;
 pub(crate) mod running;
 pub(crate) mod site;
+pub(crate) mod target;
 pub(crate) mod upcall;
 pub(crate) mod waiter;

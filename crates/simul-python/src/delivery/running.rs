@@ -72,3 +72,9 @@ pub(crate) fn cancelled_error(py: Python<'_>, message: Option<Bound<'_, PyAny>>)
         Err(failed) => failed,
     }
 }
+
+/// This thread, as `threading.get_ident()` names it.
+pub(crate) fn thread_ident() -> u64 {
+    // SAFETY: asks for nothing but the calling thread's number.
+    unsafe { pyo3::ffi::PyThread_get_thread_ident() }
+}

@@ -1,11 +1,11 @@
-//! What one `await` of a Job yields to its task.
+//! What one `await` of a Job, or of a call on a primitive, yields to its task.
 //!
 //! It is the iterator of the `await` and the future that the task waits for, in one object: a task that is cancelled
 //! cancels its future first, so we learn at that very moment that this waiter leaves.
 
 use super::loops::{LoopInbox, Sitter};
+use super::target::Target;
 use super::{call, running};
-use crate::bind::job::Job;
 use pyo3::exceptions::{PyRuntimeError, PyStopIteration, PyTypeError};
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
@@ -36,13 +36,13 @@ enum Place {
 
 struct State {
     place: Place,
-    job: Option<Py<Job>>,
+    target: Option<Target>,
     event_loop: Option<Py<PyAny>>,
     callbacks: Vec<(Py<PyAny>, Option<Py<PyAny>>)>,
     blocking: bool,
 }
 
-/// One await of one Job.
+/// One await of one target.
 #[pyclass(frozen, weakref, module = "simul._simul", name = "_Waiter")]
 pub(crate) struct LoopWaiter {
     /// Touched by attached threads only, never across a call into Python.
@@ -50,11 +50,11 @@ pub(crate) struct LoopWaiter {
 }
 
 impl LoopWaiter {
-    pub(crate) fn new(job: Py<Job>) -> Self {
+    pub(crate) fn new(target: Target) -> Self {
         Self {
             state: Mutex::new(State {
                 place: Place::Fresh,
-                job: Some(job),
+                target: Some(target),
                 event_loop: None,
                 callbacks: Vec::new(),
                 blocking: false,
@@ -66,8 +66,8 @@ impl LoopWaiter {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(crate) fn job(&self, py: Python<'_>) -> Option<Py<Job>> {
-        self.state().job.as_ref().map(|job| job.clone_ref(py))
+    pub(crate) fn target(&self, py: Python<'_>) -> Option<Target> {
+        self.state().target.as_ref().map(|target| target.clone_ref(py))
     }
 
     /// Takes a slot of the running loop, unless the Job has ended.
@@ -77,18 +77,18 @@ impl LoopWaiter {
     pub(crate) fn begin<'py>(slf: &Bound<'py, Self>) -> PyResult<Option<Bound<'py, Self>>> {
         let py = slf.py();
         let this = slf.get();
-        let Some(job) = this.job(py) else { return Ok(None) };
-        let job = job.get();
-        job.touch();
-        if job.has_ended() {
+        let Some(target) = this.target(py) else { return Ok(None) };
+        target.touch();
+        if target.has_ended() {
             return Ok(None);
         }
         let event_loop = running::event_loop(py)?.ok_or_else(|| {
             PyRuntimeError::new_err("no running event loop: await a Job in a coroutine, or call .wait() on it")
         })?;
+        target.refuse_nested(py, None)?;
         let inbox = LoopInbox::of(&event_loop)?;
         let key = inbox.get().sit(Sitter::Waiter(slf.clone().unbind()));
-        match job.header().join(Waiter::Slot(inbox.get().shared().clone(), key), true) {
+        match target.join(Waiter::Slot(inbox.get().shared().clone(), key)) {
             Join::Ended => {
                 drop(inbox.get().stand_up(key));
                 Ok(None)
@@ -123,18 +123,16 @@ impl LoopWaiter {
 
     /// Leaves the Job, if this waiter still waits.
     fn leave(&self, py: Python<'_>, next: Place, drop_if_last: bool) -> bool {
-        let (before, job) = {
+        let (before, target) = {
             let mut state = self.state();
             if !matches!(state.place, Place::Waiting { .. }) {
                 return false;
             }
-            (std::mem::replace(&mut state.place, next), state.job.as_ref().map(|job| job.clone_ref(py)))
+            (std::mem::replace(&mut state.place, next), state.target.as_ref().map(|target| target.clone_ref(py)))
         };
         let Place::Waiting { inbox, key, ticket } = before else { return false };
-        if let Some(job) = job
-            && !job.get().is_inherited()
-        {
-            job.get().header().leave(ticket, drop_if_last);
+        if let Some(target) = target {
+            target.leave(ticket, drop_if_last);
         }
         // The slab's reference to this waiter goes with its seat.
         if let Some(inbox) = inbox.bind(py).upgrade()
@@ -148,16 +146,16 @@ impl LoopWaiter {
     /// The loop has gone and took the slot with it. The reference to the Job goes too: if it was the last one, that
     /// drops the work; other waiters and references keep it.
     pub(crate) fn loop_closed(&self) {
-        let (before, job, callbacks) = {
+        let (before, target, callbacks) = {
             let mut state = self.state();
-            (std::mem::replace(&mut state.place, Place::Closed), state.job.take(), std::mem::take(&mut state.callbacks))
+            let callbacks = std::mem::take(&mut state.callbacks);
+            (std::mem::replace(&mut state.place, Place::Closed), state.target.take(), callbacks)
         };
-        if let (Place::Waiting { ticket, .. }, Some(job)) = (&before, &job)
-            && !job.get().is_inherited()
-        {
-            job.get().header().leave(*ticket, false);
+        if let (Place::Waiting { ticket, .. }, Some(target)) = (&before, &target) {
+            target.leave(*ticket, false);
+            target.loop_closed();
         }
-        drop((before, job, callbacks));
+        drop((before, target, callbacks));
     }
 
     fn step<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, Self>> {
@@ -199,13 +197,13 @@ impl LoopWaiter {
             Step::Closed => return Err(PyRuntimeError::new_err("Event loop is closed")),
             Step::Reused => return Err(PyRuntimeError::new_err("this await has ended already")),
         }
-        let job = {
+        let target = {
             let mut state = this.state();
             state.place = Place::Finished;
-            state.job.take()
+            state.target.take()
         };
-        let Some(job) = job else { return Err(PyRuntimeError::new_err("this await has ended already")) };
-        Err(match job.get().outcome(py) {
+        let Some(target) = target else { return Err(PyRuntimeError::new_err("this await has ended already")) };
+        Err(match target.outcome(py) {
             Ok(value) => PyStopIteration::new_err((value,)),
             Err(error) => error,
         })
@@ -334,8 +332,8 @@ impl LoopWaiter {
         self.result(py)
     }
 
-    fn __repr__(&self, py: Python<'_>) -> String {
-        let (word, job) = {
+    fn __repr__(&self) -> String {
+        let (word, target) = {
             let state = self.state();
             let word = match state.place {
                 Place::Fresh => "fresh",
@@ -344,10 +342,10 @@ impl LoopWaiter {
                 Place::Closed => "closed",
                 Place::Woken | Place::Finished => "finished",
             };
-            (word, state.job.as_ref().map(|job| job.clone_ref(py)))
+            (word, state.target.as_ref().map(Target::name))
         };
-        match job {
-            Some(job) => format!("<await of {} {word}>", job.get().name()),
+        match target {
+            Some(name) => format!("<await of {name} {word}>"),
             None => format!("<await {word}>"),
         }
     }
@@ -357,7 +355,9 @@ impl LoopWaiter {
         if let Place::Cancelled(Some(message)) = &state.place {
             visit.call(message)?;
         }
-        visit.call(&state.job)?;
+        if let Some(target) = &state.target {
+            target.traverse(&visit)?;
+        }
         visit.call(&state.event_loop)?;
         for (function, context) in &state.callbacks {
             visit.call(function)?;

@@ -1,0 +1,19 @@
+//! `simul.sync`: locks, semaphores, events and queues.
+//!
+//! # Layout
+//! - [`operation`]: a call that may have to wait, as a coroutine object.
+//! - [`ready`]: what there is to await where nothing is waited for.
+//! - [`party`]: who holds and who waits, for those who would wait for ever.
+//! - [`mod@lock`]: `Lock`, one holder at a time.
+
+pub(crate) mod lock;
+pub(crate) mod operation;
+pub(crate) mod party;
+pub(crate) mod ready;
+
+use pyo3::prelude::*;
+
+pub(super) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add_class::<operation::Operation>()?;
+    module.add_class::<lock::Lock>()
+}

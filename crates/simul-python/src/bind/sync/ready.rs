@@ -1,0 +1,35 @@
+//! What is returned where a coroutine is expected and there is nothing to wait for: the end of an `async with`.
+
+use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
+
+/// Awaits to None, any number of times.
+#[pyclass(frozen, module = "simul._simul", name = "_Ready")]
+pub(crate) struct Ready;
+
+/// The only one.
+pub(crate) fn ready(py: Python<'_>) -> PyResult<Py<Ready>> {
+    static READY: PyOnceLock<Py<Ready>> = PyOnceLock::new();
+    READY.get_or_try_init(py, || Py::new(py, Ready)).map(|ready| ready.clone_ref(py))
+}
+
+#[pymethods]
+impl Ready {
+    fn __await__(slf: Bound<'_, Self>) -> Bound<'_, Self> {
+        slf
+    }
+
+    fn __iter__(slf: Bound<'_, Self>) -> Bound<'_, Self> {
+        slf
+    }
+
+    fn __next__(&self) -> Option<Py<PyAny>> {
+        None
+    }
+
+    fn send(&self, _value: &Bound<'_, PyAny>) -> PyResult<()> {
+        Err(pyo3::exceptions::PyStopIteration::new_err(()))
+    }
+
+    fn close(&self) {}
+}

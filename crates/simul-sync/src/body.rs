@@ -1,0 +1,113 @@
+//! The state of a primitive behind its lock, made anew in a forked child.
+//!
+//! In the child nobody holds anything: the threads and loops that did are not in that process, and the lock itself may
+//! have been taken at the moment of the fork. So a body carries the generation it was made in, and the first to touch it
+//! in a child replaces it.
+
+use crate::sync::{Mutex, MutexGuard, lock};
+use simul_wake::generation;
+use std::fmt;
+use std::sync::atomic::{AtomicPtr, Ordering};
+
+/// What stands behind a primitive's lock.
+pub trait State: Send + Sized {
+    /// What the primitive was made with, and keeps.
+    type Config: Send + Sync;
+
+    /// Nobody holds, nobody waits.
+    fn new(config: &Self::Config) -> Self;
+
+    /// The state of a forked child, from the parent's at the moment of the fork. Waiters and holders stay behind: they
+    /// must be forgotten, not dropped.
+    fn inherited(self, config: &Self::Config) -> Self {
+        std::mem::forget(self);
+        Self::new(config)
+    }
+}
+
+struct Made<S> {
+    generation: u32,
+    state: Mutex<S>,
+}
+
+/// A state that each process has for itself.
+pub struct Body<S: State> {
+    config: S::Config,
+    /// Never null. What is replaced is leaked, since the parent's threads may be inside.
+    made: AtomicPtr<Made<S>>,
+}
+
+impl<S: State> Body<S> {
+    /// The first state.
+    pub fn new(config: S::Config) -> Self {
+        generation::watch_forks();
+        let made = Box::into_raw(Self::make(S::new(&config)));
+        Self { config, made: AtomicPtr::new(made) }
+    }
+
+    fn make(state: S) -> Box<Made<S>> {
+        Box::new(Made { generation: generation::current(), state: Mutex::new(state) })
+    }
+
+    /// What the primitive was made with.
+    pub fn config(&self) -> &S::Config {
+        &self.config
+    }
+
+    /// The state of this process, locked.
+    #[inline]
+    pub fn lock(&self) -> MutexGuard<'_, S> {
+        // SAFETY: never null, and never freed before `drop`.
+        let made = unsafe { &*self.made.load(Ordering::Acquire) };
+        match generation::is_inherited(made.generation) {
+            false => lock(&made.state),
+            true => self.renew(made),
+        }
+    }
+
+    #[cold]
+    fn renew<'a>(&'a self, inherited: &'a Made<S>) -> MutexGuard<'a, S> {
+        let state = match inherited.state.try_lock() {
+            Ok(guard) => {
+                // SAFETY: the parent's threads are not in this process, and the lock is never released, so that nobody
+                // else of this one reads the value again, nor drops it.
+                let state = unsafe { std::ptr::read(&raw const *guard) };
+                std::mem::forget(guard);
+                state.inherited(&self.config)
+            }
+            Err(_) => S::new(&self.config),
+        };
+        let mine = Box::into_raw(Self::make(state));
+        let old = std::ptr::from_ref(inherited).cast_mut();
+        let made = match self.made.compare_exchange(old, mine, Ordering::AcqRel, Ordering::Acquire) {
+            Ok(_) => mine,
+            // Another thread of this child was first; what was made here may hold the parent's, so it is leaked too.
+            Err(theirs) => theirs,
+        };
+        // SAFETY: as in `lock`.
+        lock(unsafe { &(*made).state })
+    }
+}
+
+impl<S: State> Drop for Body<S> {
+    fn drop(&mut self) {
+        let made = *self.made.get_mut();
+        // SAFETY: the last owner is here; the pointer came from Box::into_raw.
+        unsafe {
+            if !generation::is_inherited((*made).generation) {
+                drop(Box::from_raw(made));
+            }
+        }
+    }
+}
+
+impl<S: State> fmt::Debug for Body<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Body").finish_non_exhaustive()
+    }
+}
+
+// SAFETY: the state is reached through its mutex alone.
+unsafe impl<S: State> Send for Body<S> {}
+// SAFETY: as above; the configuration is Sync.
+unsafe impl<S: State> Sync for Body<S> {}

@@ -1,0 +1,7 @@
+"""Locks, semaphores, events and queues that serve any number of threads and event loops at once."""
+
+from __future__ import annotations
+
+from simul._simul import Lock
+
+__all__ = ["Lock"]
