@@ -15,24 +15,20 @@ import argparse
 import asyncio
 import concurrent.futures
 import dataclasses
-import gc
 import importlib.util
 import json
 import os
 import pathlib
-import platform
 import shutil
 import statistics
 import subprocess
 import sys
-import time
 from collections.abc import Awaitable, Callable
 
 import simul
+from _rounds import HERE, ROOT, Sample, medians, new_loop, rounds_of, timed, write
 from simul.testing import jobs
 
-HERE = pathlib.Path(__file__).resolve().parent
-ROOT = HERE.parent
 PEER = HERE / "peers" / "future_into_py"
 IN_FLIGHT = 64
 
@@ -45,13 +41,6 @@ class Case:
     shape: str
     loop: str
     call: Callable[[], object]
-
-
-@dataclasses.dataclass
-class Sample:
-    wall_us: float
-    cpu_us: float
-    wake_ups: float
 
 
 def nothing() -> int:
@@ -137,55 +126,40 @@ def blocking(call: Callable[[], int], calls: int) -> None:
 
 
 def measure(case: Case, runners: dict[str, asyncio.Runner], calls: int) -> Sample:
-    gc.collect()
+    def run() -> None:
+        if case.shape == "blocking":
+            blocking(case.call, calls)
+        else:
+            width = IN_FLIGHT if case.shape.startswith(str(IN_FLIGHT)) else 1
+            runners[case.loop].run(in_flight(case.call, calls, width))
+
     woken = simul.testing.statistics()["wake_ups"]
-    wall, cpu = time.perf_counter(), time.process_time()
-    if case.shape == "blocking":
-        blocking(case.call, calls)
-    else:
-        width = IN_FLIGHT if case.shape.startswith(str(IN_FLIGHT)) else 1
-        runners[case.loop].run(in_flight(case.call, calls, width))
-    wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
-    woken = simul.testing.statistics()["wake_ups"] - woken
-    return Sample(wall * 1e6 / calls, cpu * 1e6 / calls, woken / calls)
+    sample = timed(run, calls)
+    sample.wake_ups = (simul.testing.statistics()["wake_ups"] - woken) / calls
+    return sample
 
 
 def run(cases: list[Case], loops: list[str], rounds: int, calls: int) -> dict[Case, list[Sample]]:
-    factories = {"asyncio": asyncio.new_event_loop}
-    if "uvloop" in loops:
-        import uvloop
-
-        factories["uvloop"] = uvloop.new_event_loop
-    runners = {loop: asyncio.Runner(loop_factory=factories[loop]) for loop in loops}
-    samples: dict[Case, list[Sample]] = {case: [] for case in cases}
+    runners = {loop: asyncio.Runner(loop_factory=new_loop(loop)) for loop in loops}
     for case in cases:
         measure(case, runners, max(calls // 10, IN_FLIGHT))  # warm
-    for number in range(rounds):
-        # Every other round goes backwards, so that no case always follows the same one.
-        for case in cases if number % 2 == 0 else reversed(cases):
-            samples[case].append(measure(case, runners, calls))
+    samples = rounds_of(cases, lambda case: measure(case, runners, calls), rounds)
     for runner in runners.values():
         runner.close()
     return samples
 
 
 def rows_of(samples: dict[Case, list[Sample]]) -> list[dict[str, object]]:
-    rows = []
-    for case, taken in samples.items():
-        wall = statistics.median(sample.wall_us for sample in taken)
-        rows.append(
-            {
-                "case": case.name,
-                "shape": case.shape,
-                "loop": case.loop,
-                "wall_us": round(wall, 2),
-                "cpu_us": round(statistics.median(sample.cpu_us for sample in taken), 2),
-                "calls_per_second": round(1e6 / wall),
-                "simul_wake_ups_per_call": round(statistics.median(sample.wake_ups for sample in taken), 3),
-                "wall_us_rounds": [round(sample.wall_us, 2) for sample in taken],
-            }
-        )
-    return rows
+    return [
+        {
+            "case": case.name,
+            "shape": case.shape,
+            "loop": case.loop,
+            **medians(taken),
+            "simul_wake_ups_per_call": round(statistics.median(sample.wake_ups for sample in taken), 3),
+        }
+        for case, taken in samples.items()
+    ]
 
 
 def print_table(rows: list[dict[str, object]], rust: dict[str, float] | None) -> None:
@@ -201,13 +175,6 @@ def print_table(rows: list[dict[str, object]], rust: dict[str, float] | None) ->
         print("-- Rust alone, no Python in the process")
         for name, value in rust.items():
             print(f"{name:38} {'':8} {value:10.2f}")
-
-
-def commit() -> str:
-    asked = subprocess.run(
-        ["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=False
-    )
-    return asked.stdout.strip()
 
 
 def main() -> None:
@@ -230,21 +197,8 @@ def main() -> None:
     rust = None if options.no_peer else rust_only(options.rounds)
     rows = rows_of(run(make_cases(loops, peer), loops, options.rounds, options.calls))
     print_table(rows, rust)
-    result = {
-        "what": "round trip of a call that does nothing",
-        "commit": commit(),
-        "python": platform.python_version(),
-        "cores": os.cpu_count(),
-        "system": f"{platform.system()} {platform.machine()}",
-        "rounds": options.rounds,
-        "calls_a_round": options.calls,
-        "rows": rows,
-        "rust_us": rust,
-    }
-    name = "engine.json" if options.record else "local-engine.json"
-    (HERE / "results").mkdir(exist_ok=True)
-    (HERE / "results" / name).write_text(json.dumps(result, indent=1) + "\n")
-    print(f"written to benches/results/{name}")
+    what = "round trip of a call that does nothing"
+    write("engine", what, options.rounds, rows, record=options.record, calls_a_round=options.calls, rust_us=rust)
 
 
 if __name__ == "__main__":
