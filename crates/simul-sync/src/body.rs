@@ -7,7 +7,7 @@
 use crate::sync::{Mutex, MutexGuard, lock};
 use simul_wake::generation;
 use std::fmt;
-use std::sync::atomic::{AtomicPtr, Ordering};
+use std::sync::atomic::{AtomicPtr, AtomicU32, Ordering};
 
 /// What stands behind a primitive's lock.
 pub trait State: Send + Sized {
@@ -35,6 +35,8 @@ pub struct Body<S: State> {
     config: S::Config,
     /// Never null. What is replaced is leaked, since the parent's threads may be inside.
     made: AtomicPtr<Made<S>>,
+    /// The generation in which a thread has taken it upon itself to replace the state.
+    renewed: AtomicU32,
 }
 
 impl<S: State> Body<S> {
@@ -42,7 +44,7 @@ impl<S: State> Body<S> {
     pub fn new(config: S::Config) -> Self {
         generation::watch_forks();
         let made = Box::into_raw(Self::make(S::new(&config)));
-        Self { config, made: AtomicPtr::new(made) }
+        Self { config, made: AtomicPtr::new(made), renewed: AtomicU32::new(generation::current()) }
     }
 
     fn make(state: S) -> Box<Made<S>> {
@@ -66,7 +68,14 @@ impl<S: State> Body<S> {
     }
 
     #[cold]
-    fn renew<'a>(&'a self, inherited: &'a Made<S>) -> MutexGuard<'a, S> {
+    fn renew(&self, inherited: &Made<S>) -> MutexGuard<'_, S> {
+        if self.renewed.swap(generation::current(), Ordering::AcqRel) == generation::current() {
+            // Another thread of this child does it just now.
+            while std::ptr::eq(self.made.load(Ordering::Acquire), inherited) {
+                std::thread::yield_now();
+            }
+            return self.lock();
+        }
         let state = match inherited.state.try_lock() {
             Ok(guard) => {
                 // SAFETY: the parent's threads are not in this process, and the lock is never released, so that nobody
@@ -75,17 +84,11 @@ impl<S: State> Body<S> {
                 std::mem::forget(guard);
                 state.inherited(&self.config)
             }
+            // Held at the moment of the fork: what is behind it may be half-written.
             Err(_) => S::new(&self.config),
         };
-        let mine = Box::into_raw(Self::make(state));
-        let old = std::ptr::from_ref(inherited).cast_mut();
-        let made = match self.made.compare_exchange(old, mine, Ordering::AcqRel, Ordering::Acquire) {
-            Ok(_) => mine,
-            // Another thread of this child was first; what was made here may hold the parent's, so it is leaked too.
-            Err(theirs) => theirs,
-        };
-        // SAFETY: as in `lock`.
-        lock(unsafe { &(*made).state })
+        self.made.store(Box::into_raw(Self::make(state)), Ordering::Release);
+        self.lock()
     }
 }
 

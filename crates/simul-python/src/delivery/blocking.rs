@@ -162,7 +162,7 @@ fn warn_once_about_a_stalled_loop(py: Python<'_>) -> PyResult<()> {
     site.warn(
         py,
         &py.get_type::<PyRuntimeWarning>(),
-        ".wait() on a thread whose event loop is running stalls that loop: await the Job instead",
+        "blocking a thread whose event loop is running stalls that loop: await the call instead",
     )
 }
 

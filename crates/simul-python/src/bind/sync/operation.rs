@@ -189,10 +189,6 @@ impl Operation {
         slf
     }
 
-    fn __iter__(slf: Bound<'_, Self>) -> Bound<'_, Self> {
-        slf
-    }
-
     fn __next__<'py>(slf: &Bound<'py, Self>) -> PyResult<Option<Bound<'py, LoopWaiter>>> {
         Self::step(slf)
     }
