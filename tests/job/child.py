@@ -24,6 +24,13 @@ def new_loop(kind):
         import uvloop
         return uvloop.new_event_loop()
     return asyncio.new_event_loop()
+def use(kind):
+    """Makes new loops, those of threads too, of this kind."""
+    if kind == "uvloop":
+        import uvloop
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # policies are deprecated from 3.14 on, and still in use
+            asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
 def run(main, kind="asyncio", **options):
     with asyncio.Runner(loop_factory=lambda: new_loop(kind), **options) as runner:
         return runner.run(main)
