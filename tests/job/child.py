@@ -25,7 +25,7 @@ def new_loop(kind):
         return uvloop.new_event_loop()
     return asyncio.new_event_loop()
 def use(kind):
-    """Makes new loops, those of threads too, of this kind."""
+    # New loops, those of threads too, are of this kind from now on.
     if kind == "uvloop":
         import uvloop
         with warnings.catch_warnings():
