@@ -1,5 +1,6 @@
 //! The eventfd (elsewhere a pipe) that a loop watches.
 
+use super::own_turn;
 use rustix::fd::{AsRawFd, OwnedFd};
 use simul_wake::{Bell, generation};
 use std::mem::ManuallyDrop;
@@ -65,7 +66,9 @@ pub(crate) struct SharedBell(pub(crate) Arc<WakeFd>);
 
 impl Bell for SharedBell {
     fn ring(&self) {
-        self.0.ring();
+        if !own_turn::keeps(&self.0) {
+            self.0.ring();
+        }
     }
 }
 

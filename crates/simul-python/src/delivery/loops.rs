@@ -83,7 +83,7 @@ impl LoopInbox {
         Self::install(event_loop)
     }
 
-    fn find<'py>(event_loop: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, Self>>> {
+    pub(super) fn find<'py>(event_loop: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, Self>>> {
         let py = event_loop.py();
         let held = match event_loop.getattr_opt(pyo3::intern!(py, ATTRIBUTE))? {
             Some(held) => held,
@@ -212,6 +212,45 @@ impl LoopInbox {
             };
         }
         outcome
+    }
+
+    /// Whether this bell is the one of this inbox.
+    pub(super) fn is_woken_by(&self, bell: &Arc<WakeFd>) -> bool {
+        self.wake.as_ref().is_some_and(|wake| Arc::ptr_eq(wake, bell))
+    }
+
+    /// Wakes those who wait for a call on a primitive, on the loop's own thread while it runs. What else has arrived gets
+    /// its turn of the loop: it may be much.
+    pub(super) fn deliver_here(slf: &Bound<'_, Self>) -> PyResult<()> {
+        let py = slf.py();
+        let this = slf.get();
+        let notices = this.inbox.drain();
+        let Some(call_soon) = this.call_soon(py) else { return Ok(()) };
+        let call_soon = call_soon.bind(py);
+        let mut outcome = Ok(());
+        for notice in notices {
+            if outcome.is_ok() && this.is_for_a_primitive(notice) {
+                outcome = this.announce(py, call_soon, notice);
+            } else {
+                this.state().backlog.push_back(notice);
+            }
+        }
+        let more = {
+            let state = this.state();
+            !state.backlog.is_empty() && !state.armed
+        };
+        if more && let Some(wake) = &this.wake {
+            wake.ring();
+        }
+        outcome
+    }
+
+    fn is_for_a_primitive(&self, notice: Notice) -> bool {
+        let Notice::Done(key) = notice else { return false };
+        match self.state().slab.get(key) {
+            Some(Sitter::Waiter(waiter)) => waiter.get().waits_for_a_primitive(),
+            _ => false,
+        }
     }
 
     fn announce(&self, py: Python<'_>, call_soon: &Bound<'_, PyAny>, notice: Notice) -> PyResult<()> {

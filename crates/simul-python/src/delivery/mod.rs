@@ -11,6 +11,7 @@
 //! - [`running`]: the running loop and its current task.
 //! - [`target`]: what is waited for: a Job, or a call on a primitive.
 //! - [`nesting`]: loops of this thread that stand still while the bridge turns another one.
+//! - [`own_turn`]: tasks of the loop that runs here are woken with no bell.
 //! - [`upcall`]: how the engine asks for Python code.
 //! - [`interpreter`]: which interpreter may load simul.
 //! - [`exit`]: the hook that closes the gate before the interpreter goes.
@@ -23,6 +24,7 @@ pub(crate) mod exit;
 pub(crate) mod interpreter;
 pub(crate) mod loops;
 pub(crate) mod nesting;
+pub(crate) mod own_turn;
 pub(crate) mod running;
 pub(crate) mod site;
 pub(crate) mod target;

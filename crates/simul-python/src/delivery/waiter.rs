@@ -70,6 +70,10 @@ impl LoopWaiter {
         self.state().target.as_ref().map(|target| target.clone_ref(py))
     }
 
+    pub(crate) fn waits_for_a_primitive(&self) -> bool {
+        matches!(self.state().target, Some(Target::Operation(_)))
+    }
+
     /// Takes a slot of the running loop, unless the Job has ended.
     ///
     /// # Returns

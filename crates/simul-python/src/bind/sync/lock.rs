@@ -3,6 +3,7 @@
 use super::operation::{Asker, Begun, Call, Operation};
 use super::party::{Parties, Party, refuse_deadlock};
 use super::ready::{Ready, ready};
+use crate::delivery::own_turn;
 use pyo3::exceptions::{PyRuntimeError, PyTypeError};
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
@@ -45,10 +46,9 @@ impl Lock {
     fn let_go(&self, py: Python<'_>) -> PyResult<()> {
         // Before it is released: whoever gets it next is named as its holder after that.
         let before = self.parties().let_go(None);
-        self.inner.release().map_err(|error| PyRuntimeError::new_err(error.to_string()))?;
-        let _ = py;
+        let released = own_turn::within(py, || self.inner.release());
         drop(before);
-        Ok(())
+        released?.map_err(|error| PyRuntimeError::new_err(error.to_string()))
     }
 }
 

@@ -1,0 +1,117 @@
+"""CPython's own tests of locks and queues, as they ship with the interpreter, run against simul's.
+
+What is left out stands in a table with its reason; a reason is a difference that simul wants, or that the test looks at
+CPython's insides. The rest must pass as it is.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import types
+import unittest
+from typing import Any
+
+import pytest
+
+import simul
+
+from . import stdlib_shapes as shapes
+
+pytest.importorskip("test.support", reason="this interpreter ships without CPython's tests")
+
+REPR = "simul's repr has words of its own"
+FORK = "reads CPython's fork hook; simul resets by generation, see test_fork"
+INSIDES = "reads private names of CPython's class"
+LOOP = "asks for the very words with which CPython refuses a parameter that it once had"
+
+
+def of_cpython(name: str) -> types.ModuleType:
+    """A copy of a module of CPython's tests that nobody else shares."""
+    spec = importlib.util.find_spec(name)
+    if spec is None or spec.loader is None:
+        pytest.skip(f"this interpreter ships without {name}", allow_module_level=True)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def against_simul(source: type, left_out: dict[str, str], **attributes: Any) -> type:
+    """The tests of a class, with simul's type in it."""
+    for name, reason in left_out.items():
+        if hasattr(source, name):  # versions of CPython differ in what they have
+            attributes[name] = unittest.skip(reason)(lambda self: None)
+    bases = (source,) if issubclass(source, unittest.TestCase) else (source, unittest.TestCase)
+    return type(source.__name__, bases, attributes)
+
+
+def has(*names: str) -> bool:
+    return all(hasattr(simul, name) for name in names)
+
+
+locks = of_cpython("test.lock_tests")
+
+if has("Lock"):
+    ThreadingLock = against_simul(
+        locks.LockTests,
+        {"test_repr": REPR, "test_locked_repr": REPR, "test_at_fork_reinit": FORK},
+        locktype=shapes.threading_type("Lock"),
+    )
+if has("RLock"):
+    ThreadingRLock = against_simul(
+        locks.RLockTests,
+        {
+            "test_repr": REPR,
+            "test_locked_repr": REPR,
+            "test_release_save_unacquired": INSIDES,
+            "test_recursion_count": INSIDES,
+            "test__is_owned": INSIDES,
+        },
+        locktype=shapes.threading_type("RLock"),
+    )
+if has("Event"):
+    ThreadingEvent = against_simul(
+        locks.EventTests, {"test_repr": REPR, "test_at_fork_reinit": FORK}, eventtype=shapes.ThreadingEvent
+    )
+if has("Condition"):
+    ThreadingCondition = against_simul(locks.ConditionTests, {}, condtype=shapes.ThreadingCondition)
+if has("Semaphore"):
+    ThreadingSemaphore = against_simul(
+        locks.SemaphoreTests, {"test_repr": REPR}, semtype=shapes.threading_type("Semaphore")
+    )
+    ThreadingBoundedSemaphore = against_simul(
+        locks.BoundedSemaphoreTests, {"test_repr": REPR}, semtype=shapes.threading_type("BoundedSemaphore")
+    )
+if has("Barrier"):
+    ThreadingBarrier = against_simul(locks.BarrierTests, {"test_repr": REPR}, barriertype=shapes.ThreadingBarrier)
+
+asyncio_locks = of_cpython("test.test_asyncio.test_locks")
+asyncio_locks.asyncio = shapes.AsyncioModule(
+    tuple(n for n in ("Lock", "Semaphore", "BoundedSemaphore", "Event", "Condition", "Barrier") if has(n))
+)
+
+if has("Lock"):
+    AsyncioLock = against_simul(
+        asyncio_locks.LockTests,
+        {"test_repr": REPR, "test_cancel_race": INSIDES, "test_lock_doesnt_accept_loop_parameter": LOOP},
+    )
+if has("Event"):
+    AsyncioEvent = against_simul(asyncio_locks.EventTests, {})
+if has("Condition"):
+    AsyncioCondition = against_simul(asyncio_locks.ConditionTests, {})
+if has("Semaphore"):
+    AsyncioSemaphore = against_simul(asyncio_locks.SemaphoreTests, {})
+if has("Barrier"):
+    AsyncioBarrier = against_simul(asyncio_locks.BarrierTests, {})
+
+if has("Queue", "LifoQueue", "PriorityQueue"):
+    queues = of_cpython("test.test_queue")
+    ThreadingQueue = against_simul(queues.QueueTest, {}, queue=shapes.queue_module())
+    ThreadingLifoQueue = against_simul(queues.LifoQueueTest, {}, queue=shapes.queue_module())
+    ThreadingPriorityQueue = against_simul(queues.PriorityQueueTest, {}, queue=shapes.queue_module())
+
+    asyncio_queues = of_cpython("test.test_asyncio.test_queues")
+    asyncio_queues.asyncio = shapes.AsyncioModule(("Queue", "LifoQueue", "PriorityQueue"))
+    for _name, _tests in vars(asyncio_queues).copy().items():
+        if isinstance(_tests, type) and issubclass(_tests, unittest.TestCase):
+            globals()[f"Asyncio{_name}"] = against_simul(_tests, {})
