@@ -6,6 +6,7 @@ event loop; call ``.wait()`` anywhere else.
 
 from __future__ import annotations
 
+import os
 from importlib import import_module
 from typing import TYPE_CHECKING
 
@@ -40,6 +41,7 @@ from simul.job import Job, setup_async, shutdown
 if TYPE_CHECKING:
     from simul import git, sync, testing
     from simul.bridge import async_handler
+    from simul.detection import debug
     from simul.git import Limits, RepoManager
     from simul.sync import Lock
 
@@ -73,6 +75,7 @@ __all__ = [
     "TooLargeError",
     "__version__",
     "async_handler",
+    "debug",
     "git",
     "setup_async",
     "shutdown",
@@ -86,6 +89,7 @@ _LAZY = {
     "Lock": "simul.sync",
     "RepoManager": "simul.git",
     "async_handler": "simul.bridge",
+    "debug": "simul.detection",
 }
 _MODULES = {"git", "sync", "testing"}
 
@@ -99,6 +103,12 @@ def __getattr__(name: str) -> object:
         raise AttributeError(f"module 'simul' has no attribute {name!r}")
     globals()[name] = found
     return found
+
+
+if "SIMUL_DEBUG" in os.environ:
+    from simul.detection import environment
+
+    environment.start(os.environ["SIMUL_DEBUG"])
 
 
 def __dir__() -> list[str]:

@@ -3,6 +3,7 @@
 
 mod bind;
 mod delivery;
+mod detection;
 
 use pyo3::prelude::*;
 
@@ -11,5 +12,6 @@ use pyo3::prelude::*;
 fn _simul(module: &Bound<'_, PyModule>) -> PyResult<()> {
     delivery::interpreter::refuse_subinterpreter(module.py())?;
     module.add("__version__", env!("CARGO_PKG_VERSION"))?;
+    detection::register(module)?;
     bind::register(module)
 }
