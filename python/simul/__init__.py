@@ -6,7 +6,6 @@ event loop; call ``.wait()`` anywhere else.
 
 from __future__ import annotations
 
-import os
 from importlib import import_module
 from typing import TYPE_CHECKING
 
@@ -40,8 +39,17 @@ from simul.job import Job, setup_async, shutdown
 
 if TYPE_CHECKING:
     from simul import git, sync, testing
-    from simul.bridge import async_handler
-    from simul.detection import debug
+    from simul.bridge import (
+        async_handler,
+        is_async_context,
+        reset_smartasync_cache,
+        run,
+        set_async,
+        set_sync,
+        smartasync,
+        smartawait,
+        smartcontinuation,
+    )
     from simul.git import Limits, RepoManager
     from simul.sync import Lock
 
@@ -75,10 +83,17 @@ __all__ = [
     "TooLargeError",
     "__version__",
     "async_handler",
-    "debug",
     "git",
+    "is_async_context",
+    "reset_smartasync_cache",
+    "run",
+    "set_async",
+    "set_sync",
     "setup_async",
     "shutdown",
+    "smartasync",
+    "smartawait",
+    "smartcontinuation",
     "sync",
     "testing",
 ]
@@ -89,7 +104,14 @@ _LAZY = {
     "Lock": "simul.sync",
     "RepoManager": "simul.git",
     "async_handler": "simul.bridge",
-    "debug": "simul.detection",
+    "is_async_context": "simul.bridge",
+    "reset_smartasync_cache": "simul.bridge",
+    "run": "simul.bridge",
+    "set_async": "simul.bridge",
+    "set_sync": "simul.bridge",
+    "smartasync": "simul.bridge",
+    "smartawait": "simul.bridge",
+    "smartcontinuation": "simul.bridge",
 }
 _MODULES = {"git", "sync", "testing"}
 
@@ -103,12 +125,6 @@ def __getattr__(name: str) -> object:
         raise AttributeError(f"module 'simul' has no attribute {name!r}")
     globals()[name] = found
     return found
-
-
-if "SIMUL_DEBUG" in os.environ:
-    from simul.detection import environment
-
-    environment.start(os.environ["SIMUL_DEBUG"])
 
 
 def __dir__() -> list[str]:

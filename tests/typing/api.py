@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import AsyncGenerator, Coroutine, Generator
+from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from typing import Any, assert_type
 
@@ -63,3 +64,70 @@ async def plain(number: int) -> str:
 
 def a_handled_coroutine_is_plain() -> None:
     assert_type(plain(1), str)
+
+
+@simul.smartasync
+async def smart(number: int, *, word: str = "") -> str:
+    return word * number
+
+
+@simul.smartasync
+def smart_and_plain(number: int) -> str:
+    return str(number)
+
+
+@simul.smartasync
+async def smart_generator(number: int) -> AsyncGenerator[str, int]:
+    yield str(number)
+
+
+@simul.smartasync
+@asynccontextmanager
+async def smart_manager(number: int) -> AsyncGenerator[str, None]:
+    yield str(number)
+
+
+class Smart:
+    @simul.smartasync
+    async def method(self, number: int) -> str:
+        return str(number)
+
+    @simul.smartasync
+    def plain_method(self, number: int) -> str:
+        return str(number)
+
+    @simul.async_handler
+    async def handled(self, number: int) -> str:
+        return str(number)
+
+
+def a_smart_function_says_what_it_gives_plain_code() -> None:
+    assert_type(smart.sync(1, word="a"), str)
+    assert_type(smart_and_plain.sync(1), str)
+    assert_type(smart_generator.sync(1), Generator[str, int, None])
+    with smart_manager.sync(1) as text:
+        assert_type(text, str)
+    assert_type(Smart().method.sync(1), str)
+    assert_type(Smart().plain_method.sync(1), str)
+    assert_type(Smart().handled(1), str)
+
+
+async def a_smart_function_says_what_it_gives_async_code() -> None:
+    assert_type(await smart.aio(1, word="a"), str)
+    assert_type(await smart_and_plain.aio(1), str)
+    async for text in smart_generator.aio(1):
+        assert_type(text, str)
+    async with smart_manager.aio(1) as text:
+        assert_type(text, str)
+    assert_type(await Smart().method.aio(1), str)
+    assert_type(await Smart().plain_method.aio(1), str)
+
+
+async def coroutine(number: int) -> str:
+    return str(number)
+
+
+def run_gives_the_value(job: Job[int]) -> None:
+    assert_type(simul.run(coroutine(1)), str)
+    assert_type(simul.run(job, timeout=timedelta(seconds=1)), int)
+    assert_type(simul.smartcontinuation(1, str), str)

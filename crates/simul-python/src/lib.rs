@@ -2,8 +2,8 @@
 //! threads ([`delivery`]). The only crate that names pyo3; it decides nothing about I/O.
 
 mod bind;
+mod bridge;
 mod delivery;
-mod detection;
 
 use pyo3::prelude::*;
 
@@ -12,6 +12,6 @@ use pyo3::prelude::*;
 fn _simul(module: &Bound<'_, PyModule>) -> PyResult<()> {
     delivery::interpreter::refuse_subinterpreter(module.py())?;
     module.add("__version__", env!("CARGO_PKG_VERSION"))?;
-    detection::register(module)?;
-    bind::register(module)
+    bind::register(module)?;
+    bridge::register(module)
 }

@@ -1,0 +1,290 @@
+//! One call of one coroutine on a loop of this thread.
+//!
+//! The coroutine gets a task of its own. The task's first step is captured instead of scheduled, and run with the loop
+//! marked as running: a coroutine that never waits is done by then, and the loop was not turned at all. One that waits
+//! is turned to its end.
+
+use super::call_soon::CallSoon;
+use super::switches::Switches;
+use super::{mode, nest, thread_state};
+use pyo3::gc::{PyTraverseError, PyVisit};
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyTuple};
+use simul_wake::generation;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Instant;
+
+/// What calls have left on a loop gets a turn at least this often while calls go on, also when they need none.
+const TURN_EVERY_NANOS: u64 = 1_000_000;
+
+/// Nanoseconds since the first time that this was asked, and never 0.
+fn now() -> u64 {
+    static START: OnceLock<Instant> = OnceLock::new();
+    u64::try_from(START.get_or_init(Instant::now).elapsed().as_nanos()).unwrap_or(u64::MAX).max(1)
+}
+
+/// One more at each `reset_smartasync_cache()`: a loop of an earlier epoch is renewed at its thread's next call.
+static EPOCH: AtomicU64 = AtomicU64::new(0);
+
+/// Let every thread renew its loop at its next call.
+#[pyfunction]
+#[pyo3(name = "begin_epoch")]
+pub(crate) fn begin_epoch() {
+    EPOCH.fetch_add(1, Ordering::Relaxed);
+}
+
+/// A loop on which calls run.
+#[pyclass(frozen, weakref, module = "simul._simul", name = "ThreadLoop")]
+pub(crate) struct ThreadLoop {
+    event_loop: Py<PyAny>,
+    call_soon: Py<CallSoon>,
+    /// The keywords of every task: loop, name, context.
+    words: Py<PyDict>,
+    /// What the loop has to hear of async generators; None for a loop that has no such hooks.
+    hooks: Option<Py<PyTuple>>,
+    generation: u32,
+    epoch: u64,
+    retired: AtomicBool,
+    busy: AtomicBool,
+    /// When the loop was turned last, in nanoseconds of `now`; 0: never, so nothing can be left on it.
+    turned: AtomicU64,
+}
+
+impl ThreadLoop {
+    /// Whether calls may still begin here: same process, same epoch, and not closed.
+    #[inline]
+    pub(crate) fn is_current(&self) -> bool {
+        !generation::is_inherited(self.generation)
+            && self.epoch == EPOCH.load(Ordering::Relaxed)
+            && !self.retired.load(Ordering::Relaxed)
+    }
+
+    /// This thread's loop, made at its first use.
+    #[inline]
+    pub(crate) fn of_this_thread(py: Python<'_>) -> PyResult<Bound<'_, Self>> {
+        match thread_state::thread_loop(py)? {
+            Some(found) => Ok(found),
+            None => {
+                let made = Switches::of(py)?.thread_loop.bind(py).call_method0(intern!(py, "renew"))?;
+                Ok(made.cast_into::<Self>()?)
+            }
+        }
+    }
+
+    /// Whether what was left here has waited long enough for its turn.
+    #[inline]
+    fn is_due(&self) -> bool {
+        let turned = self.turned.load(Ordering::Relaxed);
+        turned != 0 && now().saturating_sub(turned) >= TURN_EVERY_NANOS
+    }
+
+    fn note_turn(&self) {
+        self.turned.store(now(), Ordering::Relaxed);
+    }
+
+    /// Runs the coroutine to its end; no loop may be running on this thread.
+    #[inline]
+    pub(crate) fn run<'py>(&self, coroutine: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+        let py = coroutine.py();
+        let switches = Switches::of(py)?;
+        self.busy.store(true, Ordering::Relaxed);
+        let outcome = match self.step(switches, coroutine) {
+            Ok((task, stepped)) => self.end(switches, &task, stepped),
+            Err(error) => Err(error),
+        };
+        self.busy.store(false, Ordering::Relaxed);
+        if mode::was_set() {
+            mode::forget(py, self.event_loop.bind(py))?;
+        }
+        outcome
+    }
+
+    /// Makes the task and runs its first step.
+    #[inline]
+    fn step<'py>(
+        &self,
+        switches: &Switches,
+        coroutine: &Bound<'py, PyAny>,
+    ) -> PyResult<(Bound<'py, PyAny>, PyResult<()>)> {
+        let py = coroutine.py();
+        // Marked first: code that the collector runs from here on nests, and does not find a half-made task.
+        switches.set_running(py, Some(&self.event_loop))?;
+        let made = (|| {
+            let call_soon = self.call_soon.get();
+            call_soon.arm();
+            let task = switches.task.bind(py).call((coroutine,), Some(self.words.bind(py)));
+            let step = call_soon.take(py);
+            let task = task?;
+            let stepped = match (step, &self.hooks) {
+                (None, _) => Ok(()),
+                (Some(step), None) => step.call0().map(drop),
+                (Some(step), Some(hooks)) => {
+                    let before = switches.get_asyncgen_hooks.bind(py).call0()?.cast_into::<PyTuple>()?;
+                    let set = switches.set_asyncgen_hooks.bind(py);
+                    set.call(hooks.bind(py), None)?;
+                    let stepped = step.call0().map(drop);
+                    set.call(&before, None)?;
+                    stepped
+                }
+            };
+            Ok((task, stepped))
+        })();
+        switches.set_running(py, None)?;
+        made
+    }
+
+    /// Sees a task to its end and gives its outcome.
+    #[inline]
+    fn end<'py>(
+        &self,
+        switches: &Switches,
+        task: &Bound<'py, PyAny>,
+        stepped: PyResult<()>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let py = task.py();
+        let result = intern!(py, "result");
+        if !self.call_soon.get().was_scheduled() && !self.is_due() {
+            // The quick way: asked at once, without asking first whether it is done.
+            let outcome = task.call_method0(result);
+            if outcome.is_ok() || is_done(task)? {
+                return outcome;
+            }
+            self.turn(switches, task, stepped)?;
+        } else if is_done(task)? {
+            // The call itself is done; what it or an earlier one has left gets its turn.
+            let turned = switches.thread_loop.bind(py).call_method1(intern!(py, "turn_once"), (&self.event_loop,));
+            self.note_turn();
+            turned?;
+        } else {
+            self.turn(switches, task, stepped)?;
+        }
+        task.call_method0(result)
+    }
+
+    #[cold]
+    fn turn(&self, switches: &Switches, task: &Bound<'_, PyAny>, stepped: PyResult<()>) -> PyResult<()> {
+        let py = task.py();
+        let turned = match stepped {
+            Ok(()) => {
+                switches.thread_loop.bind(py).call_method1(intern!(py, "turn"), (&self.event_loop, task)).map(drop)
+            }
+            Err(error) => Err(error),
+        };
+        self.call_soon.get().was_scheduled();
+        self.note_turn();
+        let Err(error) = turned else { return Ok(()) };
+        // An exception that came from outside of the task, Ctrl-C for one: the task ends first.
+        if !is_done(task)? {
+            let ended = switches.thread_loop.bind(py).call_method1(intern!(py, "end"), (&self.event_loop, task));
+            if let Err(again) = ended {
+                self.retired.store(true, Ordering::Relaxed);
+                return Err(again);
+            }
+        }
+        Err(error)
+    }
+}
+
+fn is_done(task: &Bound<'_, PyAny>) -> PyResult<bool> {
+    task.call_method0(intern!(task.py(), "done"))?.is_truthy()
+}
+
+#[pymethods]
+impl ThreadLoop {
+    /// Take a loop over: nobody else may turn it.
+    #[new]
+    fn new(event_loop: Bound<'_, PyAny>) -> PyResult<Self> {
+        let py = event_loop.py();
+        generation::watch_forks();
+        let switches = Switches::of(py)?;
+        let call_soon = Bound::new(py, CallSoon::new(&event_loop)?)?;
+        event_loop.setattr(intern!(py, "call_soon"), call_soon.getattr("call_soon")?)?;
+        let hook = |name| event_loop.getattr_opt(name);
+        let hooks = match (hook("_asyncgen_firstiter_hook")?, hook("_asyncgen_finalizer_hook")?) {
+            (Some(first), Some(last)) => Some(PyTuple::new(py, [first, last])?.unbind()),
+            _ => None,
+        };
+        let words = PyDict::new(py);
+        words.set_item(intern!(py, "loop"), &event_loop)?;
+        words.set_item(intern!(py, "name"), &switches.task_name)?;
+        words.set_item(intern!(py, "context"), &switches.own_context)?;
+        Ok(Self {
+            event_loop: event_loop.unbind(),
+            call_soon: call_soon.unbind(),
+            words: words.unbind(),
+            hooks,
+            generation: generation::current(),
+            epoch: EPOCH.load(Ordering::Relaxed),
+            retired: AtomicBool::new(false),
+            busy: AtomicBool::new(false),
+            turned: AtomicU64::new(0),
+        })
+    }
+
+    #[getter]
+    fn event_loop(&self, py: Python<'_>) -> Py<PyAny> {
+        self.event_loop.clone_ref(py)
+    }
+
+    /// Whether calls may begin here.
+    #[getter]
+    fn current(&self) -> bool {
+        self.is_current()
+    }
+
+    /// Whether a call runs here, on this loop.
+    #[getter]
+    fn busy(&self) -> bool {
+        self.busy.load(Ordering::Relaxed)
+    }
+
+    /// Whether this loop belongs to the process that this one was forked from.
+    #[getter]
+    fn inherited(&self) -> bool {
+        generation::is_inherited(self.generation)
+    }
+
+    #[pyo3(name = "run")]
+    fn run_in_python<'py>(&self, coroutine: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+        self.run(coroutine)
+    }
+
+    /// No call may begin here any more.
+    fn retire(&self) {
+        self.retired.store(true, Ordering::Relaxed);
+    }
+
+    /// The loop has been closed: let go of what would keep it alive.
+    fn release(&self, py: Python<'_>) -> PyResult<()> {
+        self.retire();
+        match self.call_soon.get().release() {
+            true => self.event_loop.bind(py).delattr(intern!(py, "call_soon")),
+            false => Ok(()),
+        }
+    }
+
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        visit.call(&self.event_loop)?;
+        visit.call(&self.call_soon)?;
+        visit.call(&self.words)?;
+        visit.call(&self.hooks)
+    }
+}
+
+/// Runs a coroutine from plain code, wherever that is: on this thread's loop, on the parent's of a worker, or nested.
+#[inline]
+pub(crate) fn block_on<'py>(
+    coroutine: &Bound<'py, PyAny>,
+    running: Option<Bound<'py, PyAny>>,
+) -> PyResult<Bound<'py, PyAny>> {
+    let py = coroutine.py();
+    if let Some(outer) = running {
+        return nest::run(&outer, coroutine);
+    }
+    if let Some(parent) = thread_state::parent(py)? {
+        return parent.call_method1(intern!(py, "run"), (coroutine,));
+    }
+    ThreadLoop::of_this_thread(py)?.get().run(coroutine)
+}

@@ -1,0 +1,35 @@
+//! Calling coroutines from plain code: a task's first step on a loop that is not turned, and what it needs.
+//!
+//! # Layout
+//! - [`switches`]: asyncio's own functions, looked up once.
+//! - [`thread_state`]: what a thread keeps, in the interpreter's own record of it.
+//! - [`first_step`]: one call of one coroutine on this thread's loop.
+//! - [`own_context`]: the context object that means "the caller's".
+//! - [`call_soon`]: how a first step is captured instead of scheduled.
+//! - [`guard`]: a coroutine on a side loop, kept from waiting for a loop that stands still beneath it.
+//! - [`nest`]: a call where a loop is running.
+//! - [`mode`]: what `set_sync` and `set_async` have said.
+//! - [`smart`]: the wrapper that `smartasync` makes.
+
+pub(crate) mod call_soon;
+pub(crate) mod first_step;
+pub(crate) mod guard;
+pub(crate) mod mode;
+pub(crate) mod nest;
+pub(crate) mod own_context;
+pub(crate) mod smart;
+pub(crate) mod switches;
+pub(crate) mod thread_state;
+
+use pyo3::prelude::*;
+
+pub(crate) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add_class::<first_step::ThreadLoop>()?;
+    module.add_class::<smart::SmartAsync>()?;
+    module.add_class::<smart::SmartMethod>()?;
+    module.add_function(wrap_pyfunction!(first_step::begin_epoch, module)?)?;
+    thread_state::register(module)?;
+    own_context::register(module)?;
+    mode::register(module)?;
+    nest::register(module)
+}

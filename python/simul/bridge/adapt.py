@@ -1,0 +1,65 @@
+"""What ``smartasync`` does with what a function returns; the compiled wrapper calls this."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import inspect
+from collections.abc import AsyncGenerator, Callable
+from typing import Any
+
+from simul.bridge import steps, wait
+
+__all__: list[str] = []
+
+wait_for = wait.wait_for
+
+
+def in_plain_code(value: Any, managed: bool) -> Any:  # noqa: FBT001  (called by position)
+    """For a sync caller, what is no awaitable: an async generator, an async context manager, or a plain value."""
+    if isinstance(value, AsyncGenerator):
+        return steps.iterate(value)  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]
+    if managed and hasattr(value, "__aenter__") and not hasattr(value, "__enter__"):
+        return steps.Managed(value)
+    return value
+
+
+def in_async_code(value: Any) -> Any:
+    """For an async caller, what an async function returned and is no coroutine by its type."""
+    if inspect.isawaitable(value) and not asyncio.iscoroutine(value):
+        return wait.as_coroutine(value)
+    return value
+
+
+async def offload(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any] | None) -> Any:
+    """Call a plain function in a thread; if what it returns can be awaited, await it here."""
+    value = await asyncio.to_thread(function, *args, **(kwargs or {}))
+    return await value if inspect.isawaitable(value) else value
+
+
+def aio(function: Callable[..., Any], kind: str) -> Callable[..., Any]:
+    """The function for async code."""
+    if kind == "managed" or inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function):
+        return function
+    if inspect.isasyncgenfunction(getattr(type(function), "__call__", None)):  # noqa: B004
+        return function
+
+    @functools.wraps(function, updated=())
+    async def call(*args: Any, **kwargs: Any) -> Any:
+        if kind == "plain":
+            return await offload(function, args, kwargs)
+        return await function(*args, **kwargs)
+
+    return call
+
+
+def bound_aio(function: Callable[..., Any], kind: str, instance: object) -> Callable[..., Any]:
+    """The method for async code, of one instance or class."""
+    # A partial of a coroutine function counts as one; so does a method, but this works for any callable.
+    return functools.partial(aio(function, kind), instance)
+
+
+def bound_signature(smart: Callable[..., Any]) -> inspect.Signature:
+    """The signature without the first parameter."""
+    signature = inspect.signature(smart)
+    return signature.replace(parameters=list(signature.parameters.values())[1:])
