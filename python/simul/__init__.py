@@ -38,7 +38,7 @@ from simul.errors import (
 from simul.job import Job, setup_async, shutdown
 
 if TYPE_CHECKING:
-    from simul import from_thread, git, sync, testing
+    from simul import git, sync, testing
     from simul.bridge import (
         async_handler,
         is_async_context,
@@ -50,9 +50,8 @@ if TYPE_CHECKING:
         smartawait,
         smartcontinuation,
     )
-    from simul.bridge.to_thread import to_thread
     from simul.git import Limits, RepoManager
-    from simul.sync import Lock
+    from simul.sync import Lock, SmartLock
 
 __all__ = [
     "AuthError",
@@ -77,6 +76,7 @@ __all__ = [
     "RepoError",
     "RepoManager",
     "SimulError",
+    "SmartLock",
     "StatusError",
     "StoreError",
     "TimeoutError",
@@ -84,7 +84,6 @@ __all__ = [
     "TooLargeError",
     "__version__",
     "async_handler",
-    "from_thread",
     "git",
     "is_async_context",
     "reset_smartasync_cache",
@@ -98,7 +97,6 @@ __all__ = [
     "smartcontinuation",
     "sync",
     "testing",
-    "to_thread",
 ]
 
 # Loaded at first use, so that `import simul` stays quick.
@@ -106,6 +104,7 @@ _LAZY = {
     "Limits": "simul.git",
     "Lock": "simul.sync",
     "RepoManager": "simul.git",
+    "SmartLock": "simul.sync",
     "async_handler": "simul.bridge",
     "is_async_context": "simul.bridge",
     "reset_smartasync_cache": "simul.bridge",
@@ -115,9 +114,8 @@ _LAZY = {
     "smartasync": "simul.bridge",
     "smartawait": "simul.bridge",
     "smartcontinuation": "simul.bridge",
-    "to_thread": "simul.bridge.to_thread",
 }
-_MODULES = {"from_thread", "git", "sync", "testing"}
+_MODULES = {"git", "sync", "testing"}
 
 
 def __getattr__(name: str) -> object:

@@ -6,6 +6,7 @@
 //! - [`lazy`]: a call that begins when it is first polled or waited for.
 //! - [`body`]: the state behind a lock, made anew in a forked child.
 //! - [`mod@lock`]: a [`Lock`], one holder at a time.
+//! - [`flight`]: a [`Flight`], work that is done once for all who ask meanwhile.
 //!
 //! # Invariants
 //! - A permit or an item is in one place at a time: free, held, or on its way to the one waiter that it was granted to.
@@ -13,12 +14,14 @@
 //! - No code of the caller's runs under a state's lock.
 
 pub mod body;
+pub mod flight;
 pub mod lazy;
 pub mod line;
 pub mod lock;
 mod sync;
 pub mod wait;
 
+pub use flight::Flight;
 pub use lazy::Lazy;
 pub use lock::Lock;
 pub use wait::{Entered, Wait};

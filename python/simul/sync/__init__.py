@@ -3,5 +3,6 @@
 from __future__ import annotations
 
 from simul._simul import Lock
+from simul.sync.smart_lock import RunOnce, SmartLock
 
-__all__ = ["Lock"]
+__all__ = ["Lock", "RunOnce", "SmartLock"]
