@@ -38,7 +38,7 @@ from simul.errors import (
 from simul.job import Job, setup_async, shutdown
 
 if TYPE_CHECKING:
-    from simul import git, sync, testing
+    from simul import from_thread, git, sync, testing
     from simul.bridge import (
         async_handler,
         is_async_context,
@@ -50,6 +50,7 @@ if TYPE_CHECKING:
         smartawait,
         smartcontinuation,
     )
+    from simul.bridge.to_thread import to_thread
     from simul.git import Limits, RepoManager
     from simul.sync import Lock, SmartLock
 
@@ -84,6 +85,7 @@ __all__ = [
     "TooLargeError",
     "__version__",
     "async_handler",
+    "from_thread",
     "git",
     "is_async_context",
     "reset_smartasync_cache",
@@ -97,6 +99,7 @@ __all__ = [
     "smartcontinuation",
     "sync",
     "testing",
+    "to_thread",
 ]
 
 # Loaded at first use, so that `import simul` stays quick.
@@ -114,8 +117,9 @@ _LAZY = {
     "smartasync": "simul.bridge",
     "smartawait": "simul.bridge",
     "smartcontinuation": "simul.bridge",
+    "to_thread": "simul.bridge.to_thread",
 }
-_MODULES = {"git", "sync", "testing"}
+_MODULES = {"from_thread", "git", "sync", "testing"}
 
 
 def __getattr__(name: str) -> object:

@@ -1,4 +1,4 @@
-//! Calling coroutines from plain code: a task's first step on a loop that is not turned, and what it needs.
+//! Calls between plain code, event loops and threads.
 //!
 //! # Layout
 //! - [`switches`]: asyncio's own functions, looked up once.
@@ -10,16 +10,24 @@
 //! - [`nest`]: a call where a loop is running.
 //! - [`mode`]: what `set_sync` and `set_async` have said.
 //! - [`smart`]: the wrapper that `smartasync` makes.
+//! - [`crossing`]: one call of `to_thread`: what its task awaits and what its worker runs.
+//! - [`passage`]: the same call as its worker sees it.
+//! - [`workers`]: the threads that run such calls.
+//! - [`context`]: context variables across threads.
 
 pub(crate) mod call_soon;
+pub(crate) mod context;
+pub(crate) mod crossing;
 pub(crate) mod first_step;
 pub(crate) mod guard;
 pub(crate) mod mode;
 pub(crate) mod nest;
 pub(crate) mod own_context;
+pub(crate) mod passage;
 pub(crate) mod smart;
 pub(crate) mod switches;
 pub(crate) mod thread_state;
+pub(crate) mod workers;
 
 use pyo3::prelude::*;
 
@@ -27,7 +35,12 @@ pub(crate) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<first_step::ThreadLoop>()?;
     module.add_class::<smart::SmartAsync>()?;
     module.add_class::<smart::SmartMethod>()?;
+    module.add_class::<crossing::Crossing>()?;
+    module.add_class::<workers::Worker>()?;
     module.add_function(wrap_pyfunction!(first_step::begin_epoch, module)?)?;
+    module.add_function(wrap_pyfunction!(workers::worker_statistics, module)?)?;
+    module.add_function(wrap_pyfunction!(workers::worker_limits, module)?)?;
+    module.add_function(wrap_pyfunction!(workers::workers_at_exit, module)?)?;
     thread_state::register(module)?;
     own_context::register(module)?;
     mode::register(module)?;

@@ -10,6 +10,7 @@ use super::waiter::LoopWaiter;
 use super::{blocking, call, dispatcher};
 use crate::bind::errors;
 use crate::bind::job::Job;
+use crate::bridge::crossing::Crossing;
 use pyo3::exceptions::PyOSError;
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
@@ -41,6 +42,8 @@ pub(crate) enum Sitter {
     Waiter(Py<LoopWaiter>),
     /// A callback added while this loop was running; the ticket is there once it has joined the Job.
     Callback { job: Py<Job>, function: Py<PyAny>, context: Py<PyAny>, ticket: Option<Ticket> },
+    /// A task that awaits a worker.
+    Crossing(Py<Crossing>),
 }
 
 #[derive(Default)]
@@ -119,7 +122,10 @@ impl LoopInbox {
             )
         };
         let ours = make(Inbox::new(Box::new(SharedBell(wake.clone()))), Some(wake.clone()))?;
-        let held = match event_loop.call_method1(pyo3::intern!(py, "add_reader"), (wake.number(), &ours)) {
+        // The loop keeps the context of a reader for as long as it lives: not that of whoever came first.
+        let empty_context = py.import("contextvars")?.getattr("Context")?.call0()?;
+        let add_reader = event_loop.getattr(pyo3::intern!(py, "add_reader"))?;
+        let held = match empty_context.call_method1("run", (add_reader, wake.number(), &ours)) {
             Ok(_) => (PyWeakrefReference::new(&ours)?.into_any(), ours),
             // A loop without readers (Windows' Proactor) is woken by the dispatcher and holds its inbox itself.
             Err(error) if error.is_instance_of::<pyo3::exceptions::PyNotImplementedError>(py) => {
@@ -267,17 +273,23 @@ impl LoopInbox {
                 Some(Sitter::Callback { job, function, context, .. }) => {
                     call::call_soon(call_soon, function.bind(py), job.bind(py).as_any(), Some(context.bind(py)))
                 }
+                Some(Sitter::Crossing(crossing)) => Crossing::arrived(crossing.bind(py), call_soon),
             },
             Notice::Upcall(key) => {
+                let mut again = None;
                 let target = match self.state().slab.get(key) {
                     Some(Sitter::Waiter(waiter)) => waiter.get().target(py),
                     Some(Sitter::Callback { job, .. }) => Some(Target::Job(job.clone_ref(py))),
+                    Some(Sitter::Crossing(crossing)) => {
+                        again = Some(crossing.clone_ref(py));
+                        None
+                    }
                     None => None,
                 };
-                match target {
-                    Some(target) => target.run_upcall(py),
-                    None => Ok(()),
+                if let Some(crossing) = again {
+                    Crossing::again(crossing.bind(py));
                 }
+                target.map_or(Ok(()), |target| target.run_upcall(py))
             }
         }
     }
@@ -318,6 +330,7 @@ impl LoopInbox {
                     visit.call(function)?;
                     visit.call(context)?;
                 }
+                Sitter::Crossing(crossing) => visit.call(crossing)?,
             }
         }
         Ok(())
@@ -326,6 +339,11 @@ impl LoopInbox {
     fn __clear__(&self) {
         let call_soon = self.call_soon.lock().unwrap_or_else(PoisonError::into_inner).take();
         let sitters = self.state().slab.take_all();
+        for sitter in &sitters {
+            if let Sitter::Crossing(crossing) = sitter {
+                crossing.get().loop_closed();
+            }
+        }
         drop((call_soon, sitters));
     }
 }
@@ -346,6 +364,7 @@ impl Drop for LoopInbox {
                         job.get().header().leave(*ticket, false);
                     }
                     Sitter::Callback { .. } => {}
+                    Sitter::Crossing(crossing) => crossing.get().loop_closed(),
                 }
             }
         });

@@ -1,0 +1,447 @@
+//! The threads that run the calls of `to_thread`.
+//!
+//! They are Python threads (`simul.bridge.workers.serve`) that ask here for their next call, so that no Rust frame
+//! stands below the user's code, through which the interpreter could not end a thread at exit. An idle worker sleeps
+//! without the interpreter; the one that became idle last is woken first, since its caches are warm; one that nobody
+//! wakes for a while ends.
+//!
+//! A call that names no limiter counts against a limit of the process. It does not count while it waits for its loop,
+//! so calls that need further calls cannot starve each other.
+
+use super::crossing::{Crossing, Seat};
+use crate::delivery::exit;
+use pyo3::exceptions::PyBaseException;
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyTuple};
+use simul_wake::inbox::Notice;
+use simul_wake::{gate, generation};
+use std::collections::VecDeque;
+use std::ptr;
+use std::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::thread::{self, Thread};
+use std::time::{Duration, Instant};
+
+/// How many calls without a limiter run at once.
+const LIMIT: usize = 256;
+/// How long an idle worker stays.
+const IDLE: Duration = Duration::from_secs(10);
+/// How often a thread that has just become idle looks for a call before it sleeps: a wake-up costs more than that.
+const SPINS: usize = 200;
+
+/// One thread, as the others see it.
+struct Seatmate {
+    /// Set with the slot; read without the interpreter.
+    given: AtomicBool,
+    /// Touched by attached threads only.
+    slot: Mutex<Option<Py<Crossing>>>,
+    thread: OnceLock<Thread>,
+}
+
+impl Seatmate {
+    fn give(&self, crossing: Py<Crossing>) {
+        *self.slot.lock().unwrap_or_else(PoisonError::into_inner) = Some(crossing);
+        self.given.store(true, Ordering::Release);
+        if let Some(thread) = self.thread.get() {
+            thread.unpark();
+        }
+    }
+
+    fn receive(&self) -> Option<Py<Crossing>> {
+        self.given.store(false, Ordering::Relaxed);
+        self.slot.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+}
+
+struct State {
+    /// The one that became idle last stands last.
+    idle: Vec<Arc<Seatmate>>,
+    /// Admitted, for the next worker.
+    queue: VecDeque<Py<Crossing>>,
+    /// Not admitted: the limit is reached.
+    waiting: VecDeque<Py<Crossing>>,
+    /// Admitted calls that count.
+    counted: usize,
+    /// A thread is on its way.
+    starting: bool,
+    threads: usize,
+    started: usize,
+    /// Functions that the exit waits for.
+    owed: usize,
+    /// The exit waits.
+    exiting: bool,
+    limit: usize,
+    idle_time: Duration,
+}
+
+struct Pool {
+    generation: u32,
+    /// Never held across a call into Python, nor while a thread attaches.
+    state: Mutex<State>,
+    nothing_owed: Condvar,
+}
+
+static POOL: AtomicPtr<Pool> = AtomicPtr::new(ptr::null_mut());
+
+/// The pool of this process, if it has one.
+fn existing() -> Option<&'static Pool> {
+    // SAFETY: null or from Box::into_raw below; never freed once published, one a generation.
+    let held = unsafe { POOL.load(Ordering::Acquire).as_ref() }?;
+    (!generation::is_inherited(held.generation)).then_some(held)
+}
+
+/// The pool of this process. Called attached, so that two threads do not make two.
+fn pool() -> &'static Pool {
+    existing().unwrap_or_else(|| {
+        generation::watch_forks();
+        let state = Mutex::new(State {
+            idle: Vec::new(),
+            queue: VecDeque::new(),
+            waiting: VecDeque::new(),
+            counted: 0,
+            starting: false,
+            threads: 0,
+            started: 0,
+            owed: 0,
+            exiting: false,
+            limit: LIMIT,
+            idle_time: IDLE,
+        });
+        let made = Pool { generation: generation::current(), state, nothing_owed: Condvar::new() };
+        let made = Box::into_raw(Box::new(made));
+        POOL.store(made, Ordering::Release);
+        // SAFETY: published just now, never freed.
+        unsafe { &*made }
+    })
+}
+
+/// What is to be done when the lock is free.
+#[derive(Default)]
+struct Orders {
+    gifts: Vec<(Arc<Seatmate>, Py<Crossing>)>,
+    start: Option<usize>,
+}
+
+impl State {
+    /// Brings calls and idle workers together, and asks for a new worker if some call has none.
+    fn pair(&mut self) -> Orders {
+        while self.counted < self.limit
+            && let Some(next) = self.waiting.pop_front()
+        {
+            self.counted += 1;
+            self.queue.push_back(next);
+        }
+        let mut orders = Orders::default();
+        while !self.queue.is_empty()
+            && let Some(worker) = self.idle.pop()
+        {
+            if let Some(next) = self.queue.pop_front() {
+                orders.gifts.push((worker, next));
+            }
+        }
+        if !self.queue.is_empty() && !self.starting {
+            self.starting = true;
+            self.started += 1;
+            orders.start = Some(self.started);
+        }
+        orders
+    }
+}
+
+impl Pool {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn follow(&self, py: Python<'_>, orders: Orders) {
+        for (worker, crossing) in orders.gifts {
+            worker.give(crossing);
+        }
+        if let Some(number) = orders.start {
+            self.start(py, number);
+        }
+    }
+
+    fn start(&self, py: Python<'_>, number: usize) {
+        let started = Self::start_thread(py, number);
+        if let Err(error) = started {
+            let stranded = {
+                let mut state = self.state();
+                state.starting = false;
+                // Else whoever becomes idle next takes what is queued.
+                let stranded = if state.threads == 0 { state.queue.pop_back() } else { None };
+                state.counted -= usize::from(stranded.as_ref().is_some_and(|crossing| crossing.get().counted));
+                stranded
+            };
+            if let Some(stranded) = stranded {
+                Crossing::refused(stranded.bind(py), error);
+            }
+        }
+    }
+
+    fn start_thread(py: Python<'_>, number: usize) -> PyResult<()> {
+        // The engine's hook closes the gate; ours must run before it.
+        exit::ensure_hook(py)?;
+        let worker = Bound::new(py, Worker::new())?;
+        py.import("simul.bridge.workers")?.call_method1("start", (worker, number))?;
+        Ok(())
+    }
+}
+
+/// A call wants to run.
+pub(super) fn admit(crossing: &Bound<'_, Crossing>) {
+    let pool = pool();
+    let orders = {
+        let mut state = pool.state();
+        match crossing.get().counted {
+            true => state.waiting.push_back(crossing.clone().unbind()),
+            false => state.queue.push_back(crossing.clone().unbind()),
+        }
+        state.pair()
+    };
+    pool.follow(crossing.py(), orders);
+}
+
+/// A worker is about to wait for its loop: others may run meanwhile.
+pub(super) fn step_aside(crossing: &Bound<'_, Crossing>) {
+    let pool = pool();
+    let orders = {
+        let mut state = pool.state();
+        state.counted -= usize::from(crossing.get().counted);
+        state.pair()
+    };
+    pool.follow(crossing.py(), orders);
+}
+
+/// It goes on, also where that makes one too many: nobody may queue for what he had already.
+pub(super) fn step_back(crossing: &Bound<'_, Crossing>) {
+    pool().state().counted += usize::from(crossing.get().counted);
+}
+
+/// The exit waits for one call more, or less.
+pub(super) fn owe(more: bool) {
+    let pool = pool();
+    let mut state = pool.state();
+    match more {
+        true => state.owed += 1,
+        false => state.owed -= 1,
+    }
+    if state.owed == 0 && state.exiting {
+        pool.nothing_owed.notify_all();
+    }
+}
+
+/// One worker, as its own thread sees it.
+#[pyclass(frozen, module = "simul._simul", name = "_Worker")]
+pub(crate) struct Worker {
+    generation: u32,
+    mate: Arc<Seatmate>,
+    own: Mutex<Own>,
+}
+
+/// Touched by the worker's own thread only.
+#[derive(Default)]
+struct Own {
+    /// Counted among the threads.
+    known: bool,
+    running: Option<Py<Crossing>>,
+    /// Whom to tell of the call that has ended.
+    announce: Option<Seat>,
+}
+
+impl Worker {
+    fn new() -> Self {
+        Self {
+            generation: generation::current(),
+            mate: Arc::new(Seatmate { given: AtomicBool::new(false), slot: Mutex::new(None), thread: OnceLock::new() }),
+            own: Mutex::default(),
+        }
+    }
+
+    fn own(&self) -> MutexGuard<'_, Own> {
+        self.own.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn ended(&self, py: Python<'_>, outcome: Result<Py<PyAny>, Py<PyBaseException>>) -> PyResult<()> {
+        if generation::is_inherited(self.generation) {
+            return Ok(());
+        }
+        let Some(running) = self.own().running.take() else { return Ok(()) };
+        let seat = Crossing::ended(running.bind(py), outcome)?;
+        self.own().announce = seat;
+        Self::finished(running.get());
+        Ok(())
+    }
+
+    fn finished(crossing: &Crossing) {
+        pool().state().counted -= usize::from(crossing.counted);
+    }
+
+    /// The next call of the queue, or none; then this worker is among the idle ones.
+    fn look(&self, py: Python<'_>, pool: &Pool) -> Option<Py<Crossing>> {
+        let first = !std::mem::replace(&mut self.own().known, true);
+        let (next, orders) = {
+            let mut state = pool.state();
+            if first {
+                state.threads += 1;
+                state.starting = false;
+            }
+            // What waits for the limit may come in before this one looks.
+            while state.counted < state.limit
+                && let Some(next) = state.waiting.pop_front()
+            {
+                state.counted += 1;
+                state.queue.push_back(next);
+            }
+            let next = state.queue.pop_front();
+            if next.is_none() {
+                state.idle.push(self.mate.clone());
+            }
+            (next, state.pair())
+        };
+        pool.follow(py, orders);
+        next
+    }
+
+    /// Sleeps until somebody gives a call; false if nobody did for too long.
+    fn sleep(&self, pool: &Pool, limit: Duration) -> bool {
+        for _ in 0..SPINS {
+            if self.mate.given.load(Ordering::Acquire) {
+                return true;
+            }
+            std::hint::spin_loop();
+        }
+        let end = Instant::now() + limit;
+        while !self.mate.given.load(Ordering::Acquire) {
+            // A wake-up may be left over from an earlier sleep.
+            let left = end.saturating_duration_since(Instant::now());
+            if !left.is_zero() {
+                thread::park_timeout(left);
+                continue;
+            }
+            let mut state = pool.state();
+            if let Some(place) = state.idle.iter().position(|mate| Arc::ptr_eq(mate, &self.mate)) {
+                state.idle.remove(place);
+                state.threads -= 1;
+                return false;
+            }
+            drop(state);
+            // Somebody has chosen this worker, and gives the call any moment now.
+            thread::yield_now();
+        }
+        true
+    }
+}
+
+/// What `serve` calls.
+type Next = (Py<Crossing>, Py<PyAny>, Py<PyTuple>, Py<PyDict>);
+
+#[pymethods]
+impl Worker {
+    /// The next call to run, its context entered; waits for one. None ends the thread.
+    fn next(&self, py: Python<'_>) -> PyResult<Option<Next>> {
+        loop {
+            if generation::is_inherited(self.generation) {
+                // The function has forked, and this is the child: the other calls are the parent's.
+                return Ok(None);
+            }
+            let _ = self.mate.thread.get_or_init(thread::current);
+            let pool = pool();
+            let announce = self.own().announce.take();
+            let tell = move || {
+                if let Some((inbox, key)) = announce {
+                    inbox.push(Notice::Done(key));
+                }
+            };
+            let crossing = match self.look(py, pool) {
+                Some(next) => {
+                    tell();
+                    next
+                }
+                None => {
+                    let limit = pool.state().idle_time;
+                    // The bell rings when the interpreter is free: its loop needs it at once.
+                    let (given, _inside) = py.detach(|| {
+                        tell();
+                        let given = self.sleep(pool, limit);
+                        // Re-attaching to an interpreter that goes away would kill this thread inside of a Rust frame.
+                        (given, gate::enter().unwrap_or_else(|| gate::park_forever()))
+                    });
+                    if !given {
+                        return Ok(None);
+                    }
+                    match self.mate.receive() {
+                        Some(next) => next,
+                        None => continue,
+                    }
+                }
+            };
+            let crossing = crossing.bind(py);
+            match Crossing::take(crossing)? {
+                Some((function, arguments, keywords)) => {
+                    self.own().running = Some(crossing.clone().unbind());
+                    return Ok(Some((crossing.clone().unbind(), function, arguments, keywords)));
+                }
+                None => Self::finished(crossing.get()),
+            }
+        }
+    }
+
+    /// The function has returned.
+    fn returned(&self, py: Python<'_>, value: Py<PyAny>) -> PyResult<()> {
+        self.ended(py, Ok(value))
+    }
+
+    /// The function has raised.
+    fn failed(&self, error: Bound<'_, PyBaseException>) -> PyResult<()> {
+        let py = error.py();
+        self.ended(py, Err(error.unbind()))
+    }
+}
+
+/// Waits until no function runs that somebody may count on; called while the interpreter exits.
+///
+/// Returns False after a while, so that signals are handled.
+#[pyfunction]
+#[pyo3(name = "_workers_at_exit")]
+pub(crate) fn workers_at_exit(py: Python<'_>) -> bool {
+    let Some(pool) = existing() else { return true };
+    py.detach(|| {
+        let mut state = pool.state();
+        state.exiting = true;
+        if state.owed == 0 || gate::is_closed() {
+            return true;
+        }
+        let (state, _) =
+            pool.nothing_owed.wait_timeout(state, Duration::from_millis(50)).unwrap_or_else(PoisonError::into_inner);
+        state.owed == 0
+    })
+}
+
+/// How many workers there are, how many of them are idle, how many calls count and how many wait.
+#[pyfunction]
+#[pyo3(name = "_worker_statistics")]
+pub(crate) fn worker_statistics(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
+    let figures = PyDict::new(py);
+    let pool = pool();
+    let (threads, idle, running, waiting, started) = {
+        let state = pool.state();
+        (state.threads, state.idle.len(), state.counted, state.waiting.len() + state.queue.len(), state.started)
+    };
+    figures.set_item("threads", threads)?;
+    figures.set_item("idle", idle)?;
+    figures.set_item("counted", running)?;
+    figures.set_item("waiting", waiting)?;
+    figures.set_item("started", started)?;
+    Ok(figures)
+}
+
+/// Sets the limit of calls that name no limiter, and how long idle workers stay; for tests.
+#[pyfunction]
+#[pyo3(name = "_worker_limits", signature = (limit=LIMIT, idle_seconds=IDLE.as_secs_f64()))]
+pub(crate) fn worker_limits(limit: usize, idle_seconds: f64) {
+    let pool = pool();
+    let mut state = pool.state();
+    state.limit = limit.max(1);
+    state.idle_time = Duration::try_from_secs_f64(idle_seconds).unwrap_or(IDLE);
+}
