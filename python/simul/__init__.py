@@ -6,6 +6,7 @@ event loop; call ``.wait()`` anywhere else.
 
 from __future__ import annotations
 
+import os
 from importlib import import_module
 from typing import TYPE_CHECKING
 
@@ -51,6 +52,7 @@ if TYPE_CHECKING:
         smartcontinuation,
     )
     from simul.bridge.to_thread import to_thread
+    from simul.detection import debug
     from simul.git import Limits, RepoManager
     from simul.sync import Lock, SmartLock
 
@@ -85,6 +87,7 @@ __all__ = [
     "TooLargeError",
     "__version__",
     "async_handler",
+    "debug",
     "from_thread",
     "git",
     "is_async_context",
@@ -117,6 +120,7 @@ _LAZY = {
     "smartasync": "simul.bridge",
     "smartawait": "simul.bridge",
     "smartcontinuation": "simul.bridge",
+    "debug": "simul.detection",
     "to_thread": "simul.bridge.to_thread",
 }
 _MODULES = {"from_thread", "git", "sync", "testing"}
@@ -131,6 +135,12 @@ def __getattr__(name: str) -> object:
         raise AttributeError(f"module 'simul' has no attribute {name!r}")
     globals()[name] = found
     return found
+
+
+if "SIMUL_DEBUG" in os.environ:
+    from simul.detection import environment
+
+    environment.start(os.environ["SIMUL_DEBUG"])
 
 
 def __dir__() -> list[str]:

@@ -4,6 +4,7 @@
 mod bind;
 mod bridge;
 mod delivery;
+mod detection;
 
 use pyo3::prelude::*;
 
@@ -12,6 +13,7 @@ use pyo3::prelude::*;
 fn _simul(module: &Bound<'_, PyModule>) -> PyResult<()> {
     delivery::interpreter::refuse_subinterpreter(module.py())?;
     module.add("__version__", env!("CARGO_PKG_VERSION"))?;
+    detection::register(module)?;
     bind::register(module)?;
     bridge::register(module)
 }

@@ -9,9 +9,11 @@ use crate::delivery::target::Target;
 use crate::delivery::upcall::{Family, Upcall};
 use crate::delivery::waiter::{LoopWaiter, thrown};
 use crate::delivery::{blocking, exit, nesting, running};
+use crate::detection::forgotten;
 use pyo3::exceptions::{PyAttributeError, PyResourceWarning, PyStopIteration, PyTypeError};
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
+use pyo3::types::PyString;
 use simul_engine::job::forked;
 use simul_wake::inbox::Notice;
 use simul_wake::{Core, Header, Join, Waiter, gate};
@@ -52,6 +54,8 @@ pub(crate) struct Job {
     needs: Option<Py<PyAny>>,
     /// Awaited, waited for, cancelled or detached at least once.
     touched: AtomicBool,
+    /// Somebody has asked for the outcome.
+    read: AtomicBool,
     detached: AtomicBool,
 }
 
@@ -99,6 +103,7 @@ impl Job {
             upcall: None,
             needs: None,
             touched: AtomicBool::new(false),
+            read: AtomicBool::new(false),
             detached: AtomicBool::new(false),
         }
     }
@@ -164,6 +169,7 @@ impl Job {
 
     /// The outcome, after the end.
     pub(crate) fn outcome(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
+        self.read.store(true, Ordering::Relaxed);
         if gate::is_closed() && self.settled.get().is_none() {
             // The exit has dropped the work: a daemon thread would only print a traceback.
             blocking::refuse_at_exit(py)?;
@@ -278,6 +284,17 @@ impl Job {
             )?;
         }
         Err(thrown(exception, value, traceback)?)
+    }
+
+    /// What detection says of a Job that is still there: `(kind, file, line, detail)`, or None if all is well.
+    fn _orphan(&self, py: Python<'_>) -> PyResult<Option<(&'static str, Option<Py<PyString>>, i32, String)>> {
+        let (kind, detail) = match self.unread_error(py) {
+            Some(error) => ("unread-error", error),
+            None if !self.has_ended() => ("still-running", String::new()),
+            None => return Ok(None),
+        };
+        let file = self.site.as_ref().map(|site| site.file(py).map(Bound::unbind)).transpose()?;
+        Ok(Some((kind, file, self.site.as_ref().map_or(0, |site| site.line(py)), detail)))
     }
 
     fn _drop_unless_awaited(&self) {
@@ -521,8 +538,16 @@ impl Drop for Job {
             // The parent's: a lock inside may be held by a thread that is not in this process. Leaked.
             return;
         }
-        if !self.detached.load(Ordering::Relaxed) && self.header().cancel() && !self.touched.load(Ordering::Relaxed) {
-            self.warn_forgotten();
+        if !self.detached.load(Ordering::Relaxed) && self.header().cancel() {
+            if !self.touched.load(Ordering::Relaxed) {
+                self.warn_forgotten();
+            }
+        } else if forgotten::is_on() && !gate::is_closed() {
+            Python::try_attach(|py| {
+                if let Some(error) = self.unread_error(py) {
+                    forgotten::tell(py, "unread-error", self.name, self.site.as_ref(), &error);
+                }
+            });
         }
         // SAFETY: dropped once, here.
         unsafe { ManuallyDrop::drop(&mut self.work) };
@@ -530,9 +555,25 @@ impl Drop for Job {
 }
 
 impl Job {
+    /// What went wrong, if the work has failed and nobody has asked how it ended.
+    fn unread_error(&self, py: Python<'_>) -> Option<String> {
+        if self.read.load(Ordering::Relaxed) || !self.has_ended() || self.is_inherited() || self.cancelled_now() {
+            return None;
+        }
+        match self.settled(py)? {
+            Settled::Value(_) => None,
+            Settled::Failed(error) => Some(error.to_string()),
+            Settled::Raised(raised, _) => raised.bind(py).repr().ok().map(|shown| shown.to_string_lossy().into_owned()),
+        }
+    }
+
     fn warn_forgotten(&self) {
         let Some(site) = self.site.as_ref().filter(|_| !gate::is_closed()) else { return };
         Python::try_attach(|py| {
+            if forgotten::is_on() {
+                // One voice is enough: in place of the warning.
+                return forgotten::tell(py, "never-awaited", self.name, Some(site), "");
+            }
             // A destructor runs in the middle of anything: an exception on its way stays on its way.
             let raised = PyErr::take(py);
             let message = format!(

@@ -3,6 +3,7 @@
 //! Plain `atexit`: it runs after the last non-daemon thread has ended and while the interpreter is still whole.
 
 use crate::bind::errors;
+use crate::detection::forgotten;
 use pyo3::prelude::*;
 use simul_wake::{gate, generation};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -30,6 +31,10 @@ pub(crate) fn ensure_hook(py: Python<'_>) -> PyResult<()> {
 #[pyfunction]
 #[pyo3(name = "_at_exit")]
 fn at_exit(py: Python<'_>) {
+    if forgotten::is_on() {
+        // While what still runs can be named.
+        forgotten::tell(py, "exit", "", None, "");
+    }
     py.detach(|| {
         gate::close(PATIENCE);
         simul_engine::shutdown(PATIENCE);

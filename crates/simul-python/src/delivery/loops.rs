@@ -11,6 +11,7 @@ use super::{blocking, call, dispatcher};
 use crate::bind::errors;
 use crate::bind::job::Job;
 use crate::bridge::crossing::Crossing;
+use crate::detection::forgotten;
 use pyo3::exceptions::PyOSError;
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
@@ -107,6 +108,7 @@ impl LoopInbox {
 
     fn install<'py>(event_loop: &Bound<'py, PyAny>) -> PyResult<Bound<'py, Self>> {
         let py = event_loop.py();
+        forgotten::meet(event_loop);
         generation::watch_forks();
         let wake = WakeFd::new().map_err(|error| PyOSError::new_err(error.to_string()))?;
         let call_soon = event_loop.getattr(pyo3::intern!(py, "call_soon"))?.unbind();

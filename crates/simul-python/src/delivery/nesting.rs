@@ -4,6 +4,7 @@
 //! Whoever is about to wait asks here: what only such a loop can finish would never come.
 
 use crate::bind::errors;
+use crate::detection::forgotten;
 use pyo3::prelude::*;
 use std::cell::RefCell;
 
@@ -16,6 +17,7 @@ thread_local! {
 #[pyfunction]
 #[pyo3(name = "_block_loop")]
 pub(crate) fn block(event_loop: &Bound<'_, PyAny>) {
+    forgotten::meet(event_loop);
     BLOCKED.with_borrow_mut(|blocked| blocked.push(event_loop.as_ptr().addr()));
 }
 

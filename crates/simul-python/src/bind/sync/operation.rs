@@ -5,8 +5,10 @@
 
 use crate::bind::errors;
 use crate::delivery::blocking;
+use crate::delivery::site::Site;
 use crate::delivery::target::Target;
 use crate::delivery::waiter::{LoopWaiter, thrown};
+use crate::detection::forgotten;
 use pyo3::exceptions::{PyRuntimeError, PyRuntimeWarning, PyStopIteration, PyTypeError};
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
@@ -68,12 +70,14 @@ pub(crate) struct Operation {
     state: Mutex<State>,
     header: OnceLock<Arc<dyn AsHeader>>,
     name: &'static str,
+    /// The line that made it, while detection is on.
+    site: Option<Site>,
 }
 
 impl Operation {
     pub(crate) fn new(call: Box<dyn Call>) -> Self {
         let name = call.name();
-        Self { state: Mutex::new(State::Fresh(call)), header: OnceLock::new(), name }
+        Self { state: Mutex::new(State::Fresh(call)), header: OnceLock::new(), name, site: forgotten::site() }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -307,6 +311,10 @@ impl Drop for Operation {
 impl Operation {
     fn warn_forgotten(&self) {
         Python::try_attach(|py| {
+            if forgotten::is_on() {
+                // With the line that made it, in place of the warning.
+                return forgotten::tell(py, "never-awaited", self.name, self.site.as_ref(), "");
+            }
             // A destructor runs in the middle of anything: an exception on its way stays on its way.
             let raised = PyErr::take(py);
             let message = std::ffi::CString::new(format!("coroutine '{}' was never awaited", self.name));
