@@ -21,5 +21,7 @@ here = Path(simul.__file__)
 assert here.is_relative_to(sys.prefix), f"{here} is not the installed one"
 assert importlib.metadata.version("simul") == simul.__version__
 assert (here.parent / "py.typed").exists()
+(plugin,) = importlib.metadata.entry_points(group="pytest11", name="simul")
+assert plugin.value == "simul.testing.plugin"
 asyncio.run(main())
 print("simul", simul.__version__, "from", here.parent)

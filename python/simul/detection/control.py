@@ -56,6 +56,10 @@ class Debug:
         """Watch a loop that cannot be found by itself; see :mod:`simul.detection.finder`."""
         self.watchdog.watch(loop)
 
+    def settle(self) -> None:
+        """Wait until a look that is under way has been told."""
+        self.watchdog.settle()
+
     def stop(self) -> None:
         """Turn it off; again, it does nothing."""
         with _changing:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 import inspect
 import re
-import sys
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from types import CoroutineType
-from typing import Any, TextIO
+from typing import Any, TextIO, cast
 
 from simul import _simul
 from simul.detection import stack
@@ -18,7 +18,7 @@ from simul.detection.finder import loops_alive
 from simul.detection.report import Kind, Report, Site
 from simul.detection.switch import exiting, switch
 
-__all__ = ["Forgotten", "left_over"]
+__all__ = ["Forgotten", "hearing", "identities", "left_over"]
 
 # Python's own words, in warnings.py; with the origin of the coroutine below, where that was recorded.
 _NEVER_AWAITED = re.compile(r"coroutine '(?P<name>[^']*)' was never awaited")
@@ -56,29 +56,13 @@ def _of_warning(message: str, file: str, line: int) -> Report | None:
     return Report("never-awaited", f"coroutine {found['name']} was never awaited", stack.culprit(places), places)
 
 
-class Forgotten:
-    """Hears of forgotten work while detection is on: the compiled module's hook and ``warnings.showwarning``."""
+class _Ear:
+    """In the place of ``warnings.showwarning``: reports coroutines that were never awaited, hands on the rest."""
 
-    def __init__(self) -> None:
-        self._show: Callable[..., object] | None = None
-        self._depth = 0
+    def __init__(self, show: Callable[..., object]) -> None:
+        self.show = show
 
-    def start(self) -> None:
-        """Begin to listen."""
-        _simul._watch_forgotten(_told)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
-        # Made to be replaced, says its documentation; it is put back, and hands everything on that it does not report.
-        self._show = warnings.showwarning
-        warnings.showwarning = self._showwarning
-        self._depth = sys.get_coroutine_origin_tracking_depth()
-
-    def stop(self) -> None:
-        """Listen no more."""
-        _simul._watch_forgotten(None)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
-        # Bound methods are made anew at each access.
-        if self._show is not None and getattr(warnings.showwarning, "__self__", None) is self:
-            warnings.showwarning = self._show  # type: ignore[assignment]  # pyright: ignore[reportAttributeAccessIssue]
-
-    def _showwarning(  # noqa: PLR0917  (as it is in warnings)
+    def __call__(  # noqa: PLR0917  (as it is in warnings)
         self,
         message: Warning | str,
         category: type[Warning],
@@ -90,15 +74,44 @@ class Forgotten:
         report = _of_warning(str(message), filename, lineno) if issubclass(category, RuntimeWarning) else None
         if report is not None and switch.listeners:
             switch.tell(report)
-        elif self._show is not None:
-            self._show(message, category, filename, lineno, file, line)
+        else:
+            self.show(message, category, filename, lineno, file, line)
+
+
+class Forgotten:
+    """Hears of forgotten work while detection is on: the compiled module's hook and ``warnings.showwarning``."""
+
+    def __init__(self) -> None:
+        self._ear: _Ear | None = None
+
+    def start(self) -> None:
+        """Begin to listen."""
+        _simul._watch_forgotten(_told)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
+        # Made to be replaced, says its documentation.
+        self._ear = warnings.showwarning = _Ear(warnings.showwarning)
+
+    def stop(self) -> None:
+        """Listen no more."""
+        _simul._watch_forgotten(None)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
+        if self._ear is not None and warnings.showwarning is self._ear:
+            warnings.showwarning = self._ear.show  # type: ignore[assignment]  # pyright: ignore[reportAttributeAccessIssue]
+
+
+@contextlib.contextmanager
+def hearing() -> Generator[None]:
+    """Hear of every coroutine that was never awaited, whatever the filters of warnings say."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("always", message="coroutine .* was never awaited", category=RuntimeWarning)
+        if not isinstance(warnings.showwarning, _Ear):
+            warnings.showwarning = _Ear(warnings.showwarning)
+        yield
 
 
 def left_over(*, seen: set[int] | None = None) -> list[Report]:
     """Everything that is left over now.
 
     Args:
-        seen: Identities of what was there before, and is not reported.
+        seen: Identities of what was there before, and is not reported; None at exit, where detached Jobs count too.
 
     Cost:
         One walk over the collector's objects.
@@ -106,11 +119,11 @@ def left_over(*, seen: set[int] | None = None) -> list[Report]:
     before = seen or set()
     reports: list[Report] = []
     for found in gc.get_objects():
-        kind: object = type(found)
+        kind = cast("object", type(found))
         if kind is CoroutineType:
             report = _of_coroutine(found) if id(found) not in before else None
         elif kind is _simul.Job:
-            report = _of_job(found) if id(found) not in before else None
+            report = _of_job(found, detached=seen is None) if id(found) not in before else None
         else:
             continue
         if report is not None:
@@ -160,11 +173,13 @@ def _of_coroutine(coroutine: Any) -> Report | None:
     return Report("never-awaited", what, stack.culprit(places), places)
 
 
-def _of_job(job: Any) -> Report | None:
+def _of_job(job: Any, *, detached: bool) -> Report | None:
     found = job._orphan()  # noqa: SLF001
     if found is None:
         return None
     kind, file, line, detail = found
+    if detail == "detached" and kind == "still-running" and not detached:
+        return None
     site = Site(file, line) if file is not None else None
     what = _WHAT[kind].format(name=f"Job {job.__name__}", detail=detail)
     return Report(kind, what, site, (site,) if site is not None else ())

@@ -172,10 +172,14 @@ class Watchdog:
     def look(self) -> None:
         """One look at all loops; the thread does this at each interval."""
         with self._looking:
-            reports = self._look()
-        for report in reports:
-            self._tell(report)
-        self._say_what_ended()
+            for report in self._look():
+                self._tell(report)
+            self._say_what_ended()
+
+    def settle(self) -> None:
+        """Wait until a look that is under way has been told."""
+        with self._looking:
+            pass
 
     def _look(self) -> list[Report]:
         now, before = self.clock(), self._last

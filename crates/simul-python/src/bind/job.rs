@@ -290,7 +290,10 @@ impl Job {
     fn _orphan(&self, py: Python<'_>) -> PyResult<Option<(&'static str, Option<Py<PyString>>, i32, String)>> {
         let (kind, detail) = match self.unread_error(py) {
             Some(error) => ("unread-error", error),
-            None if !self.has_ended() => ("still-running", String::new()),
+            None if !self.has_ended() => {
+                let detail = if self.detached.load(Ordering::Relaxed) { "detached" } else { "" };
+                ("still-running", detail.to_owned())
+            }
             None => return Ok(None),
         };
         let file = self.site.as_ref().map(|site| site.file(py).map(Bound::unbind)).transpose()?;
@@ -545,7 +548,7 @@ impl Drop for Job {
         } else if forgotten::is_on() && !gate::is_closed() {
             Python::try_attach(|py| {
                 if let Some(error) = self.unread_error(py) {
-                    forgotten::tell(py, "unread-error", self.name, self.site.as_ref(), &error);
+                    forgotten::tell(py, "unread-error", &format!("Job {}", self.name), self.site.as_ref(), &error);
                 }
             });
         }
@@ -572,7 +575,7 @@ impl Job {
         Python::try_attach(|py| {
             if forgotten::is_on() {
                 // One voice is enough: in place of the warning.
-                return forgotten::tell(py, "never-awaited", self.name, Some(site), "");
+                return forgotten::tell(py, "never-awaited", &format!("Job {}", self.name), Some(site), "");
             }
             // A destructor runs in the middle of anything: an exception on its way stays on its way.
             let raised = PyErr::take(py);

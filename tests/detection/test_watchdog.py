@@ -1,0 +1,145 @@
+"""The watchdog's judgement, look by look, on a clock that the test turns."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from simul.detection.watchdog import Watchdog
+
+
+class Clock:
+    def __init__(self):
+        self.now = 1000.0
+
+    def __call__(self):
+        return self.now
+
+
+@pytest.fixture
+def clock():
+    return Clock()
+
+
+@pytest.fixture
+def watched(clock, new_loop):
+    """A watchdog without its thread, and a loop in its own; `step` runs a function there."""
+    reports = []
+    watchdog = Watchdog(0.1, reports.append, clock)
+    return watchdog, reports
+
+
+def looks(watchdog, clock, seconds, times):
+    for _ in range(times):
+        clock.now += seconds / times
+        watchdog.look()
+
+
+@pytest.fixture
+def held(new_loop, in_thread):
+    """A loop in a thread of its own that stands in a step until the test lets it go."""
+    import threading
+
+    entered, leave, turned = threading.Event(), threading.Event(), threading.Event()
+
+    def body():
+        async def main():
+            entered.set()
+            assert leave.wait(60)
+            # Whatever beat was asked for has been made when these turns are over.
+            for _ in range(3):
+                await asyncio.sleep(0)
+            turned.set()
+            assert end.wait(60)
+
+        with asyncio.Runner(loop_factory=new_loop) as runner:
+            runner.run(main())
+
+    end = threading.Event()
+    thread = in_thread(body)
+    assert entered.wait(60)
+    yield leave, turned
+    leave.set()
+    end.set()
+    thread.join()
+
+
+def test_a_step_shorter_than_the_threshold_is_never_reported(watched, clock, held):
+    watchdog, reports = watched
+    watchdog.look()
+    looks(watchdog, clock, 0.1, 5)
+    assert reports == []
+
+
+def test_a_step_of_one_and_a_half_thresholds_is_reported_once(watched, clock, held):
+    watchdog, reports = watched
+    watchdog.look()
+    looks(watchdog, clock, 0.15, 8)
+    assert [report.kind for report in reports] == ["blocked"]
+    assert 0.1 <= reports[0].seconds <= 0.15
+    looks(watchdog, clock, 10.0, 100)
+    assert len(reports) == 1
+    assert reports[0].seconds == pytest.approx(10.15)
+    assert not reports[0].ended
+
+
+def test_a_beat_closes_the_report_with_the_whole_duration(watched, clock, held):
+    leave, turned = held
+    watchdog, reports = watched
+    watchdog.look()
+    looks(watchdog, clock, 2.0, 100)
+    leave.set()
+    assert turned.wait(60)
+    assert reports[0].ended
+    assert reports[0].seconds == pytest.approx(2.0)
+
+
+def test_a_watchdog_that_could_not_look_sees_the_whole_time_at_its_first_look(watched, clock, held):
+    """Somebody held the interpreter: the loop was found for the first time after it."""
+    watchdog, reports = watched
+    clock.now += 5.0
+    watchdog.look()
+    assert [report.kind for report in reports] == ["blocked"]
+    assert reports[0].seconds == pytest.approx(5.0 - watchdog.interval)
+
+
+def test_what_was_seen_most_often_is_told(watched, clock, held):
+    watchdog, reports = watched
+    watchdog.look()
+    looks(watchdog, clock, 0.15, 8)
+    assert "leave.wait" in reports[0].site.text
+
+
+def test_a_loop_that_does_not_turn_is_not_late(watched, clock, new_loop):
+    watchdog, reports = watched
+    loop = new_loop()
+    loop.run_until_complete(asyncio.sleep(0))
+    watchdog.watch(loop)
+    looks(watchdog, clock, 60.0, 10)
+    loop.close()
+    assert reports == []
+
+
+def test_a_loop_with_a_clock_of_its_own_is_left_alone(clock):
+    class Virtual(asyncio.SelectorEventLoop):
+        def time(self):
+            return 12345.0
+
+    reports = []
+    watchdog = Watchdog(0.1, reports.append, clock)
+
+    async def main():
+        watchdog.watch(asyncio.get_running_loop())
+        await asyncio.to_thread(watchdog.look)
+        await asyncio.to_thread(watchdog.look)
+        for _ in range(3):
+            await asyncio.sleep(0)
+        scheduled = len(asyncio.get_running_loop()._scheduled)
+        clock.now += 60
+        await asyncio.to_thread(watchdog.look)
+        return scheduled
+
+    with asyncio.Runner(loop_factory=Virtual) as runner:
+        assert runner.run(main()) == 0
+    assert reports == []
