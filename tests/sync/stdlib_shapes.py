@@ -6,7 +6,10 @@ inside of asyncio's. What a call does is simul's.
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
+import queue
+import threading
 import types
 from _thread import TIMEOUT_MAX
 from collections.abc import Callable
@@ -41,8 +44,9 @@ class Shape:
     of: str
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        if self.of == "Condition" and args and isinstance(args[0], Shape):
-            args = (args[0].inner, *args[1:])
+        # A Condition is given a lock.
+        args = tuple(given.inner if isinstance(given, Shape) else given for given in args)
+        kwargs = {name: given.inner if isinstance(given, Shape) else given for name, given in kwargs.items()}
         self.inner = getattr(simul, self.of)(*args, **kwargs)
 
     def __getattr__(self, name: str) -> Any:
@@ -58,6 +62,10 @@ class Acquired(Shape):
                 raise ValueError("can't specify a timeout for a non-blocking call")
             return self.inner.acquire_nowait()
         return _waited(self.inner.acquire, timeout)
+
+    def release(self, n: int = 1) -> None:
+        for _ in range(n):
+            self.inner.release()
 
     def __enter__(self) -> Any:
         return self.inner.__enter__()
@@ -83,6 +91,32 @@ class ThreadingCondition(Acquired):
         return _waited(lambda: self.inner.wait_for(predicate), timeout)
 
 
+class ThreadingBarrier(Shape):
+    """A wait whose time is up breaks the barrier, as threading's does."""
+
+    of = "Barrier"
+
+    def __init__(self, parties: int, action: None = None, timeout: float | None = None) -> None:
+        assert action is None
+        super().__init__(parties)
+        self.timeout = timeout
+
+    def wait(self, timeout: float | None = None) -> int:
+        try:
+            return self.inner.wait().wait(self.timeout if timeout is None else timeout)
+        except simul.TimeoutError:
+            self.inner.abort()
+            raise threading.BrokenBarrierError from None
+        except asyncio.BrokenBarrierError:
+            raise threading.BrokenBarrierError from None
+
+    def abort(self) -> None:
+        self.inner.abort()
+
+    def reset(self) -> None:
+        self.inner.reset()
+
+
 def threading_type(name: str) -> type[Acquired]:
     """One of simul's types with threading's signatures."""
     return type(name, (Acquired,), {"of": name})
@@ -94,8 +128,6 @@ class Queue(Shape):
     of = "Queue"
 
     def put(self, item: Any, block: bool = True, timeout: float | None = None) -> None:  # noqa: FBT001, FBT002
-        import queue
-
         if not block:
             self.inner.put_nowait(item)
         elif timeout is not None and timeout < 0:
@@ -105,8 +137,6 @@ class Queue(Shape):
                 self.inner.put(item).wait(timeout)
 
     def get(self, block: bool = True, timeout: float | None = None) -> Any:  # noqa: FBT001, FBT002
-        import queue
-
         if not block:
             return self.inner.get_nowait()
         if timeout is not None and timeout < 0:
@@ -137,8 +167,6 @@ def _instead(error: type[Exception]) -> Any:
 
 def queue_module() -> types.SimpleNamespace:
     """What `queue` offers to its tests."""
-    import queue
-
     names = {name: getattr(queue, name) for name in ("Full", "Empty", "ShutDown") if hasattr(queue, name)}
     return types.SimpleNamespace(Queue=Queue, LifoQueue=LifoQueue, PriorityQueue=PriorityQueue, **names)
 
@@ -150,6 +178,7 @@ class Looked(Shape):
     def _waiters(self) -> list[None]:
         return [None] * self.inner.statistics()["waiting"]
 
+    _value = property(lambda self: self.inner.statistics()["value"])
     _getters = property(lambda self: [None] * self.inner.statistics()["waiting_to_get"])
     _putters = property(lambda self: [None] * self.inner.statistics()["waiting_to_put"])
 
@@ -172,6 +201,4 @@ class AsyncioModule:
         self.__dict__.update({name: asyncio_type(name) for name in names})
 
     def __getattr__(self, name: str) -> Any:
-        import asyncio
-
         return getattr(asyncio, name)

@@ -23,6 +23,10 @@ pytest.importorskip("test.support", reason="this interpreter ships without CPyth
 REPR = "simul's repr has words of its own"
 FORK = "reads CPython's fork hook; simul resets by generation, see test_fork"
 INSIDES = "reads private names of CPython's class"
+ANY_LOOP = "simul's serve any number of loops at once"
+GRANTED = "counts those who were let through and have not run yet as waiting; simul hands over when it is released"
+ACTION = "asyncio's Barrier has no action, so simul's has none"
+RLOCK = "threading's Condition makes an RLock and takes any lock; asyncio's and simul's make a Lock"
 LOOP = "asks for the very words with which CPython refuses a parameter that it once had"
 
 
@@ -74,7 +78,9 @@ if has("Event"):
         locks.EventTests, {"test_repr": REPR, "test_at_fork_reinit": FORK}, eventtype=shapes.ThreadingEvent
     )
 if has("Condition"):
-    ThreadingCondition = against_simul(locks.ConditionTests, {}, condtype=shapes.ThreadingCondition)
+    ThreadingCondition = against_simul(
+        locks.ConditionTests, {"test_acquire": RLOCK}, condtype=shapes.ThreadingCondition
+    )
 if has("Semaphore"):
     ThreadingSemaphore = against_simul(
         locks.SemaphoreTests, {"test_repr": REPR}, semtype=shapes.threading_type("Semaphore")
@@ -83,7 +89,9 @@ if has("Semaphore"):
         locks.BoundedSemaphoreTests, {"test_repr": REPR}, semtype=shapes.threading_type("BoundedSemaphore")
     )
 if has("Barrier"):
-    ThreadingBarrier = against_simul(locks.BarrierTests, {"test_repr": REPR}, barriertype=shapes.ThreadingBarrier)
+    ThreadingBarrier = against_simul(
+        locks.BarrierTests, {"test_repr": REPR, "test_action": ACTION}, barriertype=shapes.ThreadingBarrier
+    )
 
 asyncio_locks = of_cpython("test.test_asyncio.test_locks")
 asyncio_locks.asyncio = shapes.AsyncioModule(
@@ -96,13 +104,30 @@ if has("Lock"):
         {"test_repr": REPR, "test_cancel_race": INSIDES, "test_lock_doesnt_accept_loop_parameter": LOOP},
     )
 if has("Event"):
-    AsyncioEvent = against_simul(asyncio_locks.EventTests, {})
+    AsyncioEvent = against_simul(asyncio_locks.EventTests, {"test_repr": REPR, "test_clear_with_waiters": GRANTED})
 if has("Condition"):
-    AsyncioCondition = against_simul(asyncio_locks.ConditionTests, {})
+    AsyncioCondition = against_simul(
+        asyncio_locks.ConditionTests,
+        {"test_repr": REPR, "test_ambiguous_loops": ANY_LOOP, "test_explicit_lock": INSIDES},
+    )
 if has("Semaphore"):
-    AsyncioSemaphore = against_simul(asyncio_locks.SemaphoreTests, {})
+    AsyncioSemaphore = against_simul(
+        asyncio_locks.SemaphoreTests, {"test_repr": REPR, "test_acquire_fifo_order_2": GRANTED}
+    )
 if has("Barrier"):
-    AsyncioBarrier = against_simul(asyncio_locks.BarrierTests, {})
+    AsyncioBarrier = against_simul(
+        asyncio_locks.BarrierTests,
+        {
+            "test_repr": REPR,
+            "test_barrier": REPR,
+            "test_filling_task_by_task": REPR,
+            "test_draining_state": REPR,
+            "test_reset_barrier_when_tasks_half_draining": GRANTED,
+            "test_reset_barrier_when_tasks_half_draining_half_blocking": GRANTED,
+            "test_reset_barrier_while_tasks_draining": GRANTED,
+            "test_abort_barrier_when_tasks_half_draining_half_blocking": GRANTED,
+        },
+    )
 
 if has("Queue", "LifoQueue", "PriorityQueue"):
     queues = of_cpython("test.test_queue")
