@@ -8,7 +8,7 @@ import inspect
 from collections.abc import AsyncGenerator, Callable
 from typing import Any
 
-from simul.bridge import steps, wait
+from simul.bridge import steps, to_thread, wait
 
 __all__: list[str] = []
 
@@ -33,7 +33,7 @@ def in_async_code(value: Any) -> Any:
 
 async def offload(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any] | None) -> Any:
     """Call a plain function in a thread; if what it returns can be awaited, await it here."""
-    value = await asyncio.to_thread(function, *args, **(kwargs or {}))
+    value = await to_thread.to_thread(functools.partial(function, *args, **(kwargs or {})))
     return await value if inspect.isawaitable(value) else value
 
 

@@ -29,7 +29,8 @@ class Watch:
         self.before: Any = None
 
     def __enter__(self) -> None:
-        if threading.current_thread() is not threading.main_thread():
+        # Not current_thread(): in the last moments of a thread that would make a new one up, and keep it.
+        if threading.get_ident() != threading.main_thread().ident:
             return
         before = signal.getsignal(signal.SIGINT)
         if before is signal.default_int_handler or _is_ours(before) or _is_a_runners(before):

@@ -74,7 +74,7 @@ class Steps:
             except asyncio.CancelledError:
                 # Ctrl-C: the step hears of it, and its `finally` runs before this goes on.
                 self.task.cancel()
-                await asyncio.wait((self.task,))
+                await asyncio.wait((answer, self.task), return_when=asyncio.FIRST_COMPLETED)
                 raise
             good, value = answer.result()
             if good:
@@ -86,12 +86,15 @@ class Steps:
             value = None
 
     async def _serve(self) -> None:
-        while self.request is not None:
+        # Whoever ends it takes the request away; what it was is needed here.
+        while (request := self.request) is not None:
             try:
-                asked = await self.request
+                asked = await request
             except asyncio.CancelledError as error:
                 # Between two steps: the loop is being closed, or a timeout around the steps has struck.
-                asked = self.request.result() if self.request.done() and not self.request.cancelled() else None
+                asked = request.result() if request.done() and not request.cancelled() else None
+                if asked is None and self.request is None:
+                    return
                 self.request = None
                 await _answer(asked and asked[1], self.leave(error))
                 return
