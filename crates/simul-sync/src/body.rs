@@ -67,6 +67,19 @@ impl<S: State> Body<S> {
         }
     }
 
+    /// As [`lock`](Self::lock), for one who must neither wait nor make anything: a garbage collector that looks.
+    ///
+    /// # Returns
+    /// None while it is locked, and in a forked child that has not touched it.
+    pub fn try_lock(&self) -> Option<MutexGuard<'_, S>> {
+        // SAFETY: as in `lock`.
+        let made = unsafe { &*self.made.load(Ordering::Acquire) };
+        match generation::is_inherited(made.generation) {
+            false => made.state.try_lock().ok(),
+            true => None,
+        }
+    }
+
     #[cold]
     fn renew(&self, inherited: &Made<S>) -> MutexGuard<'_, S> {
         if self.renewed.swap(generation::current(), Ordering::AcqRel) == generation::current() {

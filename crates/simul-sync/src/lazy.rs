@@ -23,6 +23,14 @@ pub trait Call: Send {
 
     /// What the caller gets for the grant.
     fn finish(&mut self, grant: <Self::Source as Source>::Grant) -> Self::Output;
+
+    /// As [`finish`](Self::finish), for a call that may still be refused once its turn has come.
+    ///
+    /// # Errors
+    /// The queue was shut down between the grant and this.
+    fn conclude(&mut self, grant: <Self::Source as Source>::Grant) -> Result<Self::Output> {
+        Ok(self.finish(grant))
+    }
 }
 
 /// A call that has not begun: `.await` it, or [`wait`](Lazy::wait) for it. Dropped before that it takes nothing;
@@ -49,7 +57,7 @@ impl<C: Call> Lazy<C> {
             };
         }
         match self.call.enter()? {
-            Entered::Now(grant) => Ok(Some(self.call.finish(grant))),
+            Entered::Now(grant) => self.call.conclude(grant).map(Some),
             Entered::Later(wait) => {
                 self.wait = Some(wait);
                 Ok(None)
@@ -78,7 +86,7 @@ impl<C: Call> Lazy<C> {
             return Ok(output);
         }
         match &mut self.wait {
-            Some(wait) => wait.block(timeout).map(|grant| self.call.finish(grant)),
+            Some(wait) => wait.block(timeout).and_then(|grant| self.call.conclude(grant)),
             None => Err(Error::new(Kind::Internal, "a call without a place in the line")),
         }
     }
@@ -103,7 +111,7 @@ impl<C: Call + Unpin> Future for Lazy<C> {
             Poll::Pending => Poll::Pending,
             Poll::Ready(outcome) => {
                 this.wait = None;
-                Poll::Ready(outcome.map(|grant| this.call.finish(grant)))
+                Poll::Ready(outcome.and_then(|grant| this.call.conclude(grant)))
             }
         }
     }

@@ -7,6 +7,7 @@
 //! - [`body`]: the state behind a lock, made anew in a forked child.
 //! - [`mod@lock`]: a [`Lock`], one holder at a time.
 //! - [`flight`]: a [`Flight`], work that is done once for all who ask meanwhile.
+//! - [`queue`]: a [`Queue`] of items, in the order of coming, the newest first, or the smallest first.
 //!
 //! # Invariants
 //! - A permit or an item is in one place at a time: free, held, or on its way to the one waiter that it was granted to.
@@ -18,10 +19,12 @@ pub mod flight;
 pub mod lazy;
 pub mod line;
 pub mod lock;
+pub mod queue;
 mod sync;
 pub mod wait;
 
 pub use flight::Flight;
 pub use lazy::Lazy;
 pub use lock::Lock;
+pub use queue::{LifoQueue, PriorityQueue, Queue};
 pub use wait::{Entered, Wait};
