@@ -27,6 +27,9 @@ from simul.errors import (
     NotFoundError,
     ProtocolError,
     QueryError,
+    QueueEmpty,
+    QueueFull,
+    QueueShutDown,
     RateLimitedError,
     RepoError,
     SimulError,
@@ -54,7 +57,7 @@ if TYPE_CHECKING:
     from simul.bridge.to_thread import to_thread
     from simul.detection import debug
     from simul.git import Limits, RepoManager
-    from simul.sync import Lock, SmartLock
+    from simul.sync import LifoQueue, Lock, PriorityQueue, Queue, SmartLock
 
 __all__ = [
     "AuthError",
@@ -68,13 +71,19 @@ __all__ = [
     "InvalidError",
     "InvalidStateError",
     "Job",
+    "LifoQueue",
     "Limits",
     "Lock",
     "NestedLoopError",
     "NotAwaitedError",
     "NotFoundError",
+    "PriorityQueue",
     "ProtocolError",
     "QueryError",
+    "Queue",
+    "QueueEmpty",
+    "QueueFull",
+    "QueueShutDown",
     "RateLimitedError",
     "RepoError",
     "RepoManager",
@@ -107,8 +116,11 @@ __all__ = [
 
 # Loaded at first use, so that `import simul` stays quick.
 _LAZY = {
+    "LifoQueue": "simul.sync",
     "Limits": "simul.git",
     "Lock": "simul.sync",
+    "PriorityQueue": "simul.sync",
+    "Queue": "simul.sync",
     "RepoManager": "simul.git",
     "SmartLock": "simul.sync",
     "async_handler": "simul.bridge",

@@ -9,6 +9,8 @@ from __future__ import annotations
 import asyncio
 import builtins
 import concurrent.futures
+import queue
+import sys
 from typing import Any
 
 __all__ = [
@@ -27,6 +29,9 @@ __all__ = [
     "NotFoundError",
     "ProtocolError",
     "QueryError",
+    "QueueEmpty",
+    "QueueFull",
+    "QueueShutDown",
     "RateLimitedError",
     "RepoError",
     "SimulError",
@@ -130,6 +135,25 @@ class NotAwaitedError(SimulError, TypeError, AttributeError):
 
     It is a TypeError, and an AttributeError too, so that ``hasattr`` stays False.
     """
+
+
+class QueueEmpty(SimulError, asyncio.QueueEmpty, queue.Empty):  # noqa: N818  (asyncio's name)
+    """``get_nowait()`` of an empty queue: both libraries' class."""
+
+
+class QueueFull(SimulError, asyncio.QueueFull, queue.Full):  # noqa: N818  (asyncio's name)
+    """``put_nowait()`` of a full queue: both libraries' class."""
+
+
+if sys.version_info >= (3, 13):
+
+    class QueueShutDown(SimulError, asyncio.QueueShutDown, queue.ShutDown):  # noqa: N818  (asyncio's name)
+        """The queue has been shut down; from Python 3.13 also both libraries' class."""
+
+else:
+
+    class QueueShutDown(SimulError):  # noqa: N818  (asyncio's name)
+        """The queue has been shut down; from Python 3.13 also both libraries' class."""
 
 
 class RepoError(SimulError, OSError):

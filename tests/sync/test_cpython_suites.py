@@ -22,6 +22,8 @@ pytest.importorskip("test.support", reason="this interpreter ships without CPyth
 
 REPR = "simul's repr has words of its own"
 FORK = "reads CPython's fork hook; simul resets by generation, see test_fork"
+SHAPE = "subscripts the adapter; tests/typing subscripts simul's class"
+WHOLE = "a number of items is a whole number"
 INSIDES = "reads private names of CPython's class"
 ANY_LOOP = "simul's serve any number of loops at once"
 GRANTED = "counts those who were let through and have not run yet as waiting; simul hands over when it is released"
@@ -139,4 +141,13 @@ if has("Queue", "LifoQueue", "PriorityQueue"):
     asyncio_queues.asyncio = shapes.AsyncioModule(("Queue", "LifoQueue", "PriorityQueue"))
     for _name, _tests in vars(asyncio_queues).copy().items():
         if isinstance(_tests, type) and issubclass(_tests, unittest.TestCase):
-            globals()[f"Asyncio{_name}"] = against_simul(_tests, {})
+            globals()[f"Asyncio{_name}"] = against_simul(
+                _tests,
+                {
+                    "test_generic_alias": SHAPE,
+                    "test_repr": REPR,
+                    "test_str": REPR,
+                    "test_get_with_putters": INSIDES,
+                    "test_float_maxsize": WHOLE,
+                },
+            )

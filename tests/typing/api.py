@@ -131,3 +131,12 @@ def run_gives_the_value(job: Job[int]) -> None:
     assert_type(simul.run(coroutine(1)), str)
     assert_type(simul.run(job, timeout=timedelta(seconds=1)), int)
     assert_type(simul.smartcontinuation(1, str), str)
+
+
+async def a_queue_knows_its_items(words: simul.Queue[str]) -> None:
+    assert_type(await words.get(), str)
+    assert_type(words.get().wait(timeout=1), str)
+    assert_type(words.get_nowait(), str)
+    assert_type(await words.put("a"), None)
+    assert_type(simul.PriorityQueue[tuple[int, str]](maxsize=2).get_nowait(), tuple[int, str])
+    words.put_nowait(1)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]

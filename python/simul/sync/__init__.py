@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from simul._simul import Lock
+from simul._simul import LifoQueue, Lock, PriorityQueue, Queue
 from simul.sync.smart_lock import RunOnce, SmartLock
 
-__all__ = ["Lock", "RunOnce", "SmartLock"]
+__all__ = ["LifoQueue", "Lock", "PriorityQueue", "Queue", "RunOnce", "SmartLock"]

@@ -135,7 +135,7 @@ impl<T: Send + 'static, S: Store<T>> Queue<T, S> {
             if let Some(item) = shelf.next(&plan) {
                 shelf.promise(self.maxsize(), &mut wakes);
                 drop(shelf);
-                drop(wakes);
+                S::wake(wakes);
                 return Ok(item);
             }
             drop(shelf);
@@ -172,7 +172,7 @@ impl<T: Send + 'static, S: Store<T>> Queue<T, S> {
                     then(&mut shelf);
                     shelf.promise(self.maxsize(), &mut wakes);
                     drop(shelf);
-                    drop(wakes);
+                    S::wake(wakes);
                     return Ok(());
                 }
                 Err(Stop::Refused(item)) => return Err(Rejected { item, why: Refused::NotNow }),
@@ -290,7 +290,7 @@ impl<T: Send + 'static, S: Store<T>> Queue<T, S> {
     pub fn task_done(&self) -> Result<()> {
         let mut wakes = Vec::new();
         let counted = self.shelf().finish(1, &mut wakes);
-        drop(wakes);
+        S::wake(wakes);
         match counted {
             true => Ok(()),
             false => Err(Error::new(Kind::Invalid, "task_done() called too many times")),
@@ -303,7 +303,7 @@ impl<T: Send + 'static, S: Store<T>> Queue<T, S> {
     pub fn shutdown(&self, immediate: bool) {
         let mut wakes = Vec::new();
         let dropped = self.shelf().shut(immediate, &mut wakes);
-        drop(wakes);
+        S::wake(wakes);
         drop(dropped);
     }
 

@@ -76,18 +76,21 @@ impl<T: Clone + Send + 'static, O: Order<T>> Heap<T, O> {
     }
 
     /// A copy of one item; None if something moved since.
-    fn copy(view: &View<'_, T, Self>, version: u64, place: usize) -> Option<T> {
-        view.look(|heap| (heap.version == version).then(|| heap.items.get(place).cloned()).flatten())
+    fn copy<S: Store<T> + AsRef<Self>>(view: &View<'_, T, S>, version: u64, place: usize) -> Option<T> {
+        view.look(|store| {
+            let heap = store.as_ref();
+            (heap.version == version).then(|| heap.items.get(place).cloned()).flatten()
+        })
     }
 
     /// Runs a planner; a call whose plans are spoiled by their own comparisons, over and over, is an error.
-    fn patiently(
-        view: &View<'_, T, Self>,
+    fn patiently<S: Store<T> + AsRef<Self>>(
+        view: &View<'_, T, S>,
         tries: &mut u32,
         plan: impl FnOnce() -> Result<Option<Plan>, O::Error>,
     ) -> Result<Plan, O::Error> {
         let before = CHANGES.get();
-        let plan = plan()?.filter(|plan| view.look(|heap| heap.version == plan.version));
+        let plan = plan()?.filter(|plan| view.look(|store| store.as_ref().version == plan.version));
         if plan.is_none() && CHANGES.get() != before {
             *tries += 1;
             if *tries > PATIENCE
@@ -99,8 +102,8 @@ impl<T: Clone + Send + 'static, O: Order<T>> Heap<T, O> {
         Ok(plan.unwrap_or_default())
     }
 
-    fn plan_up(item: &T, view: &View<'_, T, Self>) -> Result<Option<Plan>, O::Error> {
-        let (version, mut place) = view.look(|heap| (heap.version, heap.items.len()));
+    fn plan_up<S: Store<T> + AsRef<Self>>(item: &T, view: &View<'_, T, S>) -> Result<Option<Plan>, O::Error> {
+        let (version, mut place) = view.look(|store| (store.as_ref().version, store.as_ref().items.len()));
         while place > 0 {
             let above = (place - 1) / 2;
             let Some(held) = Self::copy(view, version, above) else { return Ok(None) };
@@ -112,8 +115,9 @@ impl<T: Clone + Send + 'static, O: Order<T>> Heap<T, O> {
         Ok(Some(Plan { version, path: vec![place] }))
     }
 
-    fn plan_down(view: &View<'_, T, Self>) -> Result<Option<Plan>, O::Error> {
-        let (version, last, end) = view.look(|heap| {
+    fn plan_down<S: Store<T> + AsRef<Self>>(view: &View<'_, T, S>) -> Result<Option<Plan>, O::Error> {
+        let (version, last, end) = view.look(|store| {
+            let heap = store.as_ref();
             let end = heap.items.len().saturating_sub(1);
             (heap.version, heap.items.get(end).cloned(), end)
         });
@@ -141,6 +145,32 @@ impl<T: Clone + Send + 'static, O: Order<T>> Heap<T, O> {
             path.pop();
         }
         Ok(Some(Plan { version, path }))
+    }
+
+    /// [`Store::plan_push`] for a store that this heap is a part of.
+    ///
+    /// # Errors
+    /// Two items could not be compared.
+    pub fn plan_push_in<S: Store<T> + AsRef<Self>>(
+        item: &T,
+        view: &View<'_, T, S>,
+        tries: &mut u32,
+    ) -> Result<Plan, O::Error> {
+        Self::patiently(view, tries, || Self::plan_up(item, view))
+    }
+
+    /// [`Store::plan_pop`] for a store that this heap is a part of.
+    ///
+    /// # Errors
+    /// Two items could not be compared.
+    pub fn plan_pop_in<S: Store<T> + AsRef<Self>>(view: &View<'_, T, S>, tries: &mut u32) -> Result<Plan, O::Error> {
+        Self::patiently(view, tries, || Self::plan_down(view))
+    }
+}
+
+impl<T, O> AsRef<Self> for Heap<T, O> {
+    fn as_ref(&self) -> &Self {
+        self
     }
 }
 
@@ -191,11 +221,11 @@ impl<T: Clone + Send + 'static, O: Order<T>> Store<T> for Heap<T, O> {
     }
 
     fn plan_push(item: &T, view: &View<'_, T, Self>, tries: &mut u32) -> Result<Plan, O::Error> {
-        Self::patiently(view, tries, || Self::plan_up(item, view))
+        Self::plan_push_in(item, view, tries)
     }
 
     fn plan_pop(view: &View<'_, T, Self>, tries: &mut u32) -> Result<Plan, O::Error> {
-        Self::patiently(view, tries, || Self::plan_down(view))
+        Self::plan_pop_in(view, tries)
     }
 
     fn take_all(&mut self) -> Vec<T> {

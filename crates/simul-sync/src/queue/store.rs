@@ -2,6 +2,7 @@
 
 use super::shelf::Shelf;
 use crate::body::Body;
+use simul_wake::Wake;
 use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::fmt;
@@ -55,6 +56,11 @@ pub trait Store<T: Send>: Send + Sized + 'static {
 
     /// Takes all items out, the next one first as far as that is known.
     fn take_all(&mut self) -> Vec<T>;
+
+    /// Wakes those who were granted something; the lock is open.
+    fn wake(wakes: Vec<Wake>) {
+        drop(wakes);
+    }
 
     /// Shows each item.
     ///

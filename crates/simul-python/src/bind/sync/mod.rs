@@ -6,11 +6,13 @@
 //! - [`party`]: who holds and who waits, for those who would wait for ever.
 //! - [`flight`]: the books of `SmartLock`.
 //! - [`mod@lock`]: `Lock`, one holder at a time.
+//! - [`queue`]: `Queue`, `LifoQueue`, `PriorityQueue`.
 
 pub(crate) mod flight;
 pub(crate) mod lock;
 pub(crate) mod operation;
 pub(crate) mod party;
+pub(crate) mod queue;
 pub(crate) mod ready;
 
 use pyo3::prelude::*;
@@ -19,5 +21,8 @@ pub(super) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<operation::Operation>()?;
     module.add_class::<flight::Flight>()?;
     module.add_class::<flight::Lead>()?;
-    module.add_class::<lock::Lock>()
+    module.add_class::<lock::Lock>()?;
+    module.add_class::<queue::class::Queue>()?;
+    module.add_class::<queue::class::LifoQueue>()?;
+    module.add_class::<queue::class::PriorityQueue>()
 }
