@@ -10,6 +10,7 @@ from typing import Any, assert_type
 
 import simul
 from simul import Job, RepoManager
+from simul.detection import Report, Site
 from simul.git import Change, Commit, Hunk, Synced, Table
 
 
@@ -140,3 +141,12 @@ async def a_queue_knows_its_items(words: simul.Queue[str]) -> None:
     assert_type(await words.put("a"), None)
     assert_type(simul.PriorityQueue[tuple[int, str]](maxsize=2).get_nowait(), tuple[int, str])
     words.put_nowait(1)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+
+
+def detection_says_what_it_found() -> None:
+    with simul.debug(0.1, on_report=lambda report: assert_type(report, Report)) as watch:
+        assert_type(watch.reports, list[Report])
+    assert_type(simul.debug(timedelta(milliseconds=50)).missed, int)
+    for report in watch.reports:
+        assert_type(report.site, Site | None)
+        assert_type(report.seconds, float | None)

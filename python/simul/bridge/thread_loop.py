@@ -199,6 +199,8 @@ def close(owned: _simul.ThreadLoop) -> None:
         return
     try:
         left = asyncio.all_tasks(loop)
+        if (detection := sys.modules.get("simul.detection.forgotten")) is not None:
+            detection.ending(left)
         for task in left:
             task.cancel()
         for task in left:

@@ -41,12 +41,21 @@ class Turning:
         thread: Identity of its thread; None if it is not known.
         step: The frames of the step that it runs, innermost first; empty while it waits for I/O.
         inner: The loop that runs nested in that step, if one does.
+        top: The innermost frame of its thread and the instruction that it was at.
     """
 
     loop: asyncio.AbstractEventLoop
     thread: int | None
     step: list[FrameType]
     inner: asyncio.AbstractEventLoop | None = None
+    top: tuple[FrameType, int] | None = None
+
+    def has_moved(self) -> bool:
+        """Whether its thread has gone on since: a look that is interrupted would put together what never was."""
+        if self.top is None or self.thread is None:
+            return False
+        frame, instruction = self.top
+        return stack.threads().get(self.thread) is not frame or frame.f_lasti != instruction
 
 
 class Finder:
@@ -75,6 +84,7 @@ class Finder:
         found: dict[asyncio.AbstractEventLoop, Turning] = {}
         frames = stack.threads()
         frames.pop(threading.get_ident(), None)
+        tops = {thread: (frame, frame.f_lasti) for thread, frame in frames.items()}
         stacks = {thread: stack.frames_of(frame) for thread, frame in frames.items()}
         del frames
         for thread, calls in stacks.items():
@@ -91,6 +101,8 @@ class Finder:
                     # A nested call leaves its task, and it is the loop outside that stands still without one.
                     one.inner = next((other.loop for other in found.values() if other.thread == one.thread), None)
                 found[loop] = one
+        for one in found.values():
+            one.top = tops.get(one.thread) if one.thread is not None else None
         return list(found.values())
 
     def _of_thread(self, thread: int, calls: list[FrameType]) -> list[Turning]:

@@ -7,8 +7,10 @@ import contextlib
 import gc
 import inspect
 import re
+import threading
 import warnings
-from collections.abc import Callable, Generator
+import weakref
+from collections.abc import Callable, Generator, Iterable
 from types import CoroutineType
 from typing import Any, TextIO, cast
 
@@ -18,7 +20,7 @@ from simul.detection.finder import loops_alive
 from simul.detection.report import Kind, Report, Site
 from simul.detection.switch import exiting, switch
 
-__all__ = ["Forgotten", "hearing", "identities", "left_over"]
+__all__ = ["Forgotten", "ending", "hearing", "identities", "left_over"]
 
 # Python's own words, in warnings.py; with the origin of the coroutine below, where that was recorded.
 _NEVER_AWAITED = re.compile(r"coroutine '(?P<name>[^']*)' was never awaited")
@@ -128,7 +130,36 @@ def left_over(*, seen: set[int] | None = None) -> list[Report]:
             continue
         if report is not None:
             reports.append(report)
-    reports += [_of_task(task) for task in _pending_tasks() if id(task) not in before]
+    reports += [_of_task(task) for task in _pending_tasks() if id(task) not in before and task not in _told_of]
+    if seen is None:
+        reports += _running_workers()
+    return reports
+
+
+_told_of: weakref.WeakSet[asyncio.Task[Any]] = weakref.WeakSet()
+
+
+def ending(tasks: Iterable[asyncio.Task[Any]]) -> None:
+    """A per-thread loop is about to cancel what is left on it: what its closing calls first."""
+    if not switch.listeners:
+        return
+    for task in tasks:
+        if _code_is_user(task.get_coro()) and task not in _told_of:
+            _told_of.add(task)
+            switch.tell(_of_task(task))
+
+
+def _running_workers() -> list[Report]:
+    """The workers of ``to_thread`` that are in the middle of a function."""
+    names = {thread.ident: thread.name for thread in threading.enumerate()}
+    reports: list[Report] = []
+    for ident, frame in stack.threads().items():
+        places = tuple(stack.as_site(held) for held in stack.frames_of(frame))
+        if names.get(ident, "").startswith("simul-worker-") and (place := stack.culprit(places)) is not None:
+            if stack.is_own(place.file):
+                continue  # it waits for something to do
+            what = f"the worker {names[ident]} still ran a function that nobody waits for any more"
+            reports.append(Report("still-running", what, place, places, thread=names[ident]))
     return reports
 
 

@@ -50,6 +50,11 @@ def is_user(file: str) -> bool:
     return _distance(file) == 0
 
 
+def is_own(file: str) -> bool:
+    """Whether a file is Python's or simul's."""
+    return _distance(file) == 2  # noqa: PLR2004  (as above)
+
+
 def frames_of(frame: FrameType | None) -> list[FrameType]:
     """A frame and those that called it, innermost first."""
     found: list[FrameType] = []

@@ -228,7 +228,9 @@ class Watchdog:
             if one.thread is not None:
                 watched.thread = one.thread
             if now - watched.at > self.interval:
-                places[one.loop] = tuple(stack.as_site(frame) for frame in one.step)
+                seen = tuple(stack.as_site(frame) for frame in one.step)
+                if not one.has_moved():
+                    places[one.loop] = seen
         return found, places
 
     def _judge(self, one: Turning, watched: Watched, now: float, places: tuple[Site, ...]) -> Report | None:
