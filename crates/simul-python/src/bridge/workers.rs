@@ -27,29 +27,21 @@ const LIMIT: usize = 256;
 /// How long an idle worker stays.
 const IDLE: Duration = Duration::from_secs(10);
 /// How often a thread that has just become idle looks for a call before it sleeps: a wake-up costs more than that.
-const SPINS: usize = 200;
+const SPINS: usize = 30;
 
 /// One thread, as the others see it.
 struct Seatmate {
-    /// Set with the slot; read without the interpreter.
-    given: AtomicBool,
-    /// Touched by attached threads only.
-    slot: Mutex<Option<Py<Crossing>>>,
+    /// Wanted; read without the interpreter.
+    called: AtomicBool,
     thread: OnceLock<Thread>,
 }
 
 impl Seatmate {
-    fn give(&self, crossing: Py<Crossing>) {
-        *self.slot.lock().unwrap_or_else(PoisonError::into_inner) = Some(crossing);
-        self.given.store(true, Ordering::Release);
+    fn call(&self) {
+        self.called.store(true, Ordering::Release);
         if let Some(thread) = self.thread.get() {
             thread.unpark();
         }
-    }
-
-    fn receive(&self) -> Option<Py<Crossing>> {
-        self.given.store(false, Ordering::Relaxed);
-        self.slot.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 }
 
@@ -62,8 +54,9 @@ struct State {
     waiting: VecDeque<Py<Crossing>>,
     /// Admitted calls that count.
     counted: usize,
-    /// A thread is on its way.
-    starting: bool,
+    /// A worker is on its way to the queue, new or woken. It calls the next one when it has taken a call: many short
+    /// calls at once are run by few threads, which do not all wake to fight for the interpreter.
+    coming: bool,
     threads: usize,
     started: usize,
     /// Functions that the exit waits for.
@@ -99,7 +92,7 @@ fn pool() -> &'static Pool {
             queue: VecDeque::new(),
             waiting: VecDeque::new(),
             counted: 0,
-            starting: false,
+            coming: false,
             threads: 0,
             started: 0,
             owed: 0,
@@ -118,12 +111,12 @@ fn pool() -> &'static Pool {
 /// What is to be done when the lock is free.
 #[derive(Default)]
 struct Orders {
-    gifts: Vec<(Arc<Seatmate>, Py<Crossing>)>,
+    wake: Option<Arc<Seatmate>>,
     start: Option<usize>,
 }
 
 impl State {
-    /// Brings calls and idle workers together, and asks for a new worker if some call has none.
+    /// Calls a worker for what is queued, a new one if none is idle.
     fn pair(&mut self) -> Orders {
         while self.counted < self.limit
             && let Some(next) = self.waiting.pop_front()
@@ -132,15 +125,12 @@ impl State {
             self.queue.push_back(next);
         }
         let mut orders = Orders::default();
-        while !self.queue.is_empty()
-            && let Some(worker) = self.idle.pop()
-        {
-            if let Some(next) = self.queue.pop_front() {
-                orders.gifts.push((worker, next));
-            }
+        if self.queue.is_empty() || self.coming {
+            return orders;
         }
-        if !self.queue.is_empty() && !self.starting {
-            self.starting = true;
+        self.coming = true;
+        orders.wake = self.idle.pop();
+        if orders.wake.is_none() {
             self.started += 1;
             orders.start = Some(self.started);
         }
@@ -154,8 +144,8 @@ impl Pool {
     }
 
     fn follow(&self, py: Python<'_>, orders: Orders) {
-        for (worker, crossing) in orders.gifts {
-            worker.give(crossing);
+        if let Some(worker) = orders.wake {
+            worker.call();
         }
         if let Some(number) = orders.start {
             self.start(py, number);
@@ -167,7 +157,7 @@ impl Pool {
         if let Err(error) = started {
             let stranded = {
                 let mut state = self.state();
-                state.starting = false;
+                state.coming = false;
                 // Else whoever becomes idle next takes what is queued.
                 let stranded = if state.threads == 0 { state.queue.pop_back() } else { None };
                 state.counted -= usize::from(stranded.as_ref().is_some_and(|crossing| crossing.get().counted));
@@ -244,6 +234,8 @@ pub(crate) struct Worker {
 struct Own {
     /// Counted among the threads.
     known: bool,
+    /// Woken for the queue.
+    woken: bool,
     running: Option<Py<Crossing>>,
     /// Whom to tell of the call that has ended.
     announce: Option<Seat>,
@@ -253,7 +245,7 @@ impl Worker {
     fn new() -> Self {
         Self {
             generation: generation::current(),
-            mate: Arc::new(Seatmate { given: AtomicBool::new(false), slot: Mutex::new(None), thread: OnceLock::new() }),
+            mate: Arc::new(Seatmate { called: AtomicBool::new(false), thread: OnceLock::new() }),
             own: Mutex::default(),
         }
     }
@@ -279,12 +271,15 @@ impl Worker {
 
     /// The next call of the queue, or none; then this worker is among the idle ones.
     fn look(&self, py: Python<'_>, pool: &Pool) -> Option<Py<Crossing>> {
-        let first = !std::mem::replace(&mut self.own().known, true);
+        let (first, woken) = {
+            let mut own = self.own();
+            (!std::mem::replace(&mut own.known, true), std::mem::take(&mut own.woken))
+        };
         let (next, orders) = {
             let mut state = pool.state();
-            if first {
-                state.threads += 1;
-                state.starting = false;
+            state.threads += usize::from(first);
+            if first || woken {
+                state.coming = false;
             }
             // What waits for the limit may come in before this one looks.
             while state.counted < state.limit
@@ -303,16 +298,16 @@ impl Worker {
         next
     }
 
-    /// Sleeps until somebody gives a call; false if nobody did for too long.
+    /// Sleeps until somebody calls; false if nobody did for too long.
     fn sleep(&self, pool: &Pool, limit: Duration) -> bool {
         for _ in 0..SPINS {
-            if self.mate.given.load(Ordering::Acquire) {
+            if self.mate.called.load(Ordering::Acquire) {
                 return true;
             }
             std::hint::spin_loop();
         }
         let end = Instant::now() + limit;
-        while !self.mate.given.load(Ordering::Acquire) {
+        while !self.mate.called.load(Ordering::Acquire) {
             // A wake-up may be left over from an earlier sleep.
             let left = end.saturating_duration_since(Instant::now());
             if !left.is_zero() {
@@ -326,7 +321,7 @@ impl Worker {
                 return false;
             }
             drop(state);
-            // Somebody has chosen this worker, and gives the call any moment now.
+            // Somebody has chosen this worker, and calls any moment now.
             thread::yield_now();
         }
         true
@@ -370,10 +365,9 @@ impl Worker {
                     if !given {
                         return Ok(None);
                     }
-                    match self.mate.receive() {
-                        Some(next) => next,
-                        None => continue,
-                    }
+                    self.mate.called.store(false, Ordering::Relaxed);
+                    self.own().woken = true;
+                    continue;
                 }
             };
             let crossing = crossing.bind(py);
