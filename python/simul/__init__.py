@@ -54,6 +54,7 @@ if TYPE_CHECKING:
         smartawait,
         smartcontinuation,
     )
+    from simul.bridge.portal import Portal
     from simul.bridge.to_thread import to_thread
     from simul.detection import debug
     from simul.git import Limits, RepoManager
@@ -77,6 +78,7 @@ __all__ = [
     "NestedLoopError",
     "NotAwaitedError",
     "NotFoundError",
+    "Portal",
     "PriorityQueue",
     "ProtocolError",
     "QueryError",
@@ -121,6 +123,7 @@ _LAZY = {
     "Lock": "simul.sync",
     "PriorityQueue": "simul.sync",
     "Queue": "simul.sync",
+    "Portal": "simul.bridge.portal",
     "RepoManager": "simul.git",
     "SmartLock": "simul.sync",
     "async_handler": "simul.bridge",

@@ -41,6 +41,7 @@ pub(crate) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(workers::worker_statistics, module)?)?;
     module.add_function(wrap_pyfunction!(workers::worker_limits, module)?)?;
     module.add_function(wrap_pyfunction!(workers::workers_at_exit, module)?)?;
+    module.add_function(wrap_pyfunction!(workers::ensure_exit_hook, module)?)?;
     thread_state::register(module)?;
     own_context::register(module)?;
     mode::register(module)?;

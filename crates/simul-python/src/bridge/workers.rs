@@ -439,3 +439,10 @@ pub(crate) fn worker_limits(limit: usize, idle_seconds: f64) {
     state.limit = limit.max(1);
     state.idle_time = Duration::try_from_secs_f64(idle_seconds).unwrap_or(IDLE);
 }
+
+/// Registers the engine's hook for the exit now, so that hooks that are registered later run before it.
+#[pyfunction]
+#[pyo3(name = "_ensure_exit_hook")]
+pub(crate) fn ensure_exit_hook(py: Python<'_>) -> PyResult<()> {
+    exit::ensure_hook(py)
+}
