@@ -258,3 +258,24 @@ def test_many_threads_leave_no_descriptor_loop_or_task(child):
         """
     )
     assert finished.lines == ["0 0 1"]
+
+
+@pytest.mark.parametrize("call", ["simul.run(wait())", "smart()", "asyncio.run(nested())"])
+def test_a_daemon_thread_in_a_call_does_not_disturb_the_exit(child, call):
+    child(
+        f"""
+        import simul
+        entered = threading.Event()
+        async def wait():
+            entered.set()
+            while True:
+                await asyncio.sleep(0.001)
+        smart = simul.smartasync(wait)
+        async def nested():
+            simul.run(wait())
+        threads = [threading.Thread(target=lambda: {call}, daemon=True) for _ in range(3)]
+        for thread in threads:
+            thread.start()
+        entered.wait()
+        """
+    )

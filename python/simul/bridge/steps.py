@@ -93,7 +93,7 @@ class Steps:
             except asyncio.CancelledError as error:
                 # Between two steps: the loop is being closed, or a timeout around the steps has struck.
                 asked = request.result() if request.done() and not request.cancelled() else None
-                if asked is None and self.request is None:
+                if asked is None and self.request is not request:
                     return
                 self.request = None
                 await _answer(asked and asked[1], self.leave(error))

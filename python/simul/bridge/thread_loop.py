@@ -16,7 +16,7 @@ from contextvars import Context
 from typing import Any
 
 from simul import _simul
-from simul.bridge import interrupt
+from simul.bridge import exits, interrupt
 
 __all__ = ["reset_smartasync_cache"]
 
@@ -150,8 +150,12 @@ def turn(loop: AbstractEventLoop, task: Task[Any]) -> None:
     Raises:
         KeyboardInterrupt: Ctrl-C; the task was cancelled and has ended.
     """
-    with interrupt.Watch(loop, task):
-        _turn_until_done(loop, task)
+    exits.begin(loop)
+    try:
+        with interrupt.Watch(loop, task):
+            _turn_until_done(loop, task)
+    finally:
+        exits.finish(loop)
 
 
 def _turn_until_done(loop: AbstractEventLoop, task: Task[Any]) -> None:

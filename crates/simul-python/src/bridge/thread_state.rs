@@ -6,6 +6,7 @@ use super::first_step::ThreadLoop;
 use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
+use simul_wake::gate;
 use std::mem::forget;
 
 /// This thread's loop; read on each call.
@@ -87,10 +88,18 @@ fn leave_alone(owned: Py<PyAny>) {
     forget(owned);
 }
 
+/// Sleep until the process ends, without the interpreter.
+#[pyfunction]
+#[pyo3(name = "park_forever")]
+fn park_forever(py: Python<'_>) {
+    py.detach(|| gate::park_forever());
+}
+
 pub(super) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(thread_loops, module)?)?;
     module.add_function(wrap_pyfunction!(keep_thread_loops, module)?)?;
     module.add_function(wrap_pyfunction!(parent_of_this_thread, module)?)?;
     module.add_function(wrap_pyfunction!(set_parent, module)?)?;
-    module.add_function(wrap_pyfunction!(leave_alone, module)?)
+    module.add_function(wrap_pyfunction!(leave_alone, module)?)?;
+    module.add_function(wrap_pyfunction!(park_forever, module)?)
 }
