@@ -150,3 +150,17 @@ def detection_says_what_it_found() -> None:
     for report in watch.reports:
         assert_type(report.site, Site | None)
         assert_type(report.seconds, float | None)
+
+
+async def load(number: int, *, key: str) -> bytes:
+    return f"{number}{key}".encode()
+
+
+async def flights(lock: simul.SmartLock) -> None:
+    assert_type(await lock.run_once(load, 1, key="k"), bytes)
+    assert_type(lock.run_once(load, 1, key="k").wait(), bytes)
+    assert_type(lock.run_once(load, 1, key="k").wait(timedelta(seconds=1)), bytes)
+    assert_type(lock.for_key("k"), simul.SmartLock)
+    assert_type(await asyncio.create_task(lock.run_once(load, 1, key="k")), bytes)
+    lock.run_once(load, "1", key="k")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType, reportUnusedCoroutine]
+    lock.run_once(load, 1)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue, reportUnusedCoroutine]

@@ -196,12 +196,12 @@ def lead_elsewhere(run: Run, seat: Any, call: Call, timeout: float | None, outer
     Nothing there may wait for that loop: it stands still until this returns.
     """
     loop = asyncio.new_event_loop()
-    loop.call_soon(_simul._block_loop, outer)
+    loop.call_soon(_simul._block_loop, outer)  # pyright: ignore[reportPrivateUsage]
     task = run.prepare(loop, call, contextvars.copy_context())
     threading.Thread(target=_finish, args=(loop, task), name="simul-flight", daemon=True).start()
     try:
         return seat.wait(timeout)
     finally:
         with contextlib.suppress(RuntimeError):  # it has ended, and is closed
-            loop.call_soon_threadsafe(_simul._unblock_loop, outer)
+            loop.call_soon_threadsafe(_simul._unblock_loop, outer)  # pyright: ignore[reportPrivateUsage]
         del run, seat, task

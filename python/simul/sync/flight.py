@@ -13,7 +13,7 @@ from simul.errors import DeadlockError
 if TYPE_CHECKING:
     from types import TracebackType
 
-    from simul._simul import _Lead
+    from simul._simul import Lead
     from simul.sync.smart_lock import SmartLock
 
 __all__ = ["INSIDE", "Call", "Outcome", "Run", "enter"]
@@ -35,7 +35,7 @@ class Run:
 
     __slots__ = ("known", "lead", "lock", "task", "waits_for", "watch")
 
-    def __init__(self, lock: SmartLock, lead: _Lead) -> None:
+    def __init__(self, lock: SmartLock, lead: Lead) -> None:
         # None once nobody can wait for it any more.
         self.lock: SmartLock | None = lock
         self.lead = lead
@@ -43,7 +43,7 @@ class Run:
         self.known: Future[None] | None = None
         self.watch: tuple[Any, Any] | None = None
         self.waits_for: list[SmartLock] = []
-        lock._run = self
+        lock._run = self  # pyright: ignore[reportPrivateUsage]
 
     def start(self, loop: AbstractEventLoop, known: Future[None], call: Call) -> None:
         """Begin the work on the loop that runs here; ``known`` is set when it is known what came of it."""
@@ -160,7 +160,7 @@ def enter(inside: Run, lock: SmartLock) -> Run | None:
     seen: set[int] = set()
     unseen = [lock]
     while unseen:
-        run = unseen.pop()._run
+        run = unseen.pop()._run  # pyright: ignore[reportPrivateUsage]
         if run is None or run.lock is None:
             continue
         for other in tuple(run.waits_for):

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from types import GetSetDescriptorType, MemberDescriptorType, TracebackType
+from typing import TYPE_CHECKING, Any, cast
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 __all__ = ["copy_of"]
 
@@ -28,13 +32,13 @@ def copy_of(error: BaseException, traceback: TracebackType | None) -> BaseExcept
     return copied.with_traceback(traceback)
 
 
-def _copied(error: BaseException) -> BaseException:
-    kind = type(error)
+def _copied(error: Any) -> BaseException:
+    kind = cast("type[BaseException]", type(error))
     native = next(base for base in kind.__mro__ if not base.__flags__ & _HEAP_TYPE)
-    arguments = error.args
-    if isinstance(error, BaseExceptionGroup):
-        arguments = (error.message, error.exceptions)
-    copied: BaseException = native.__new__(kind, *arguments)
+    grouped = issubclass(kind, BaseExceptionGroup)
+    arguments: tuple[Any, ...] = (error.message, error.exceptions) if grouped else error.args
+    make = cast("Callable[..., BaseException]", native.__new__)
+    copied = make(kind, *arguments)
     copied.args = error.args
     for base in kind.__mro__:
         for name, kept in vars(base).items():

@@ -78,7 +78,7 @@ class SmartLock:
     __slots__ = ("__weakref__", "_flight", "_keyed", "_run")
 
     def __init__(self) -> None:
-        self._flight = _simul._Flight()
+        self._flight = _simul.Flight()
         # Keys that nobody uses leave nothing behind: each lock is held by those who use it.
         self._keyed: WeakValueDictionary[object, SmartLock] | None = None
         # The latest run, to see who waits for whom.
@@ -205,10 +205,12 @@ class RunOnce(Coroutine[Any, Any, _T_co], Generic[_T_co]):
         """Raise an exception here, as tasks do when they are cancelled."""
         if value is None and traceback is None:
             return self._coroutine.throw(exception)
-        raised = exception if isinstance(exception, BaseException) else value
-        if not isinstance(raised, BaseException):
-            raised = exception() if value is None else exception(value)  # type: ignore[operator]
-        return self._coroutine.throw(raised.with_traceback(traceback))
+        made: BaseException
+        if isinstance(exception, BaseException):
+            made = exception
+        else:
+            made = value if isinstance(value, BaseException) else exception(*(() if value is None else (value,)))
+        return self._coroutine.throw(made.with_traceback(traceback))
 
     def close(self) -> None:
         """Leave; the work goes on for the others."""
@@ -255,7 +257,7 @@ async def _fly(lock: SmartLock, call: Call) -> Any:
         inside = enter(inside, lock)
     try:
         while True:
-            seat, lead = lock._flight.join()
+            seat, lead = lock._flight.join()  # pyright: ignore[reportPrivateUsage]
             if lead is None:
                 told = await seat
             else:
@@ -297,7 +299,7 @@ def _wait(lock: SmartLock, call: Call, timeout: float | None) -> Any:
     try:
         while True:
             left = None if deadline is None else max(0.0, deadline - monotonic())
-            seat, lead = lock._flight.join()
+            seat, lead = lock._flight.join()  # pyright: ignore[reportPrivateUsage]
             told = seat.wait(left) if lead is None else _lead(Run(lock, lead), seat, call, left)
             if told is not None:
                 break

@@ -26,7 +26,7 @@ struct Carried {
 }
 
 /// The books of one flight.
-#[pyclass(frozen, weakref, module = "simul._simul", name = "_Flight")]
+#[pyclass(frozen, weakref, module = "simul._simul", name = "Flight")]
 pub(crate) struct Flight {
     inner: simul_sync::Flight<(), Outcome>,
     /// Touched by attached threads only, never across a call into Python.
@@ -147,7 +147,7 @@ fn take(held: &Held) -> Option<flight::Lead<(), Outcome>> {
 }
 
 /// The duty to have the work done. Dropped without an outcome, it lets those who wait ask again.
-#[pyclass(frozen, module = "simul._simul", name = "_Lead")]
+#[pyclass(frozen, module = "simul._simul", name = "Lead")]
 pub(crate) struct Lead {
     flight: Py<Flight>,
     inner: Held,
