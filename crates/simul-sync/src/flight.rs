@@ -141,12 +141,15 @@ impl<K: Eq + Hash + Send, T: Send> Flight<K, T> {
     }
 }
 
+/// The duty to have the work done, if there is no such work yet; and the place of a waiter.
+pub type Joined<K, T> = (Option<Lead<K, T>>, Wait<Place<K, T>>);
+
 impl<K: Eq + Hash + Send + Sync + Clone, T: Clone + Send + 'static> Flight<K, T> {
     /// Waits for the work of this key from now on.
     ///
     /// # Returns
     /// The place of this waiter; and the duty to have the work done, if there is no such work yet.
-    pub fn join(&self, key: K) -> (Option<Lead<K, T>>, Wait<Place<K, T>>) {
+    pub fn join(&self, key: K) -> Joined<K, T> {
         let core = StdArc::new(Core::default());
         let mut runs = self.0.lock();
         let (number, unwanted) = match runs.by_key.get_mut(&key) {

@@ -1,7 +1,7 @@
 //! Locks, semaphores, events and queues that serve any number of threads and event loops at once. No Tokio, no Python.
 //!
 //! # Layout
-//! - [`line`]: who waits, first come, first served.
+//! - [`mod@line`]: who waits, first come, first served.
 //! - [`wait`]: one place in a line: awaited, waited for, or left; what was granted to it is taken once or given back.
 //! - [`lazy`]: a call that begins when it is first polled or waited for.
 //! - [`body`]: the state behind a lock, made anew in a forked child.
