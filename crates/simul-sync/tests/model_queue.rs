@@ -72,19 +72,15 @@ fn play<S: Store<u32, Error = Infallible>>(queue: &Queue<u32, S>, maxsize: usize
                 assert_eq!(outcome.is_err(), empty);
                 got.extend(outcome.ok());
             }
-            Step::ReadGet(nth) if nth < getters.len() => {
-                if getters[nth].as_header().header().is_done() {
-                    let parcel = getters.remove(nth).take().expect("it was granted");
-                    got.push(queue.open(parcel).expect("it was not opened before"));
-                }
+            Step::ReadGet(nth) if getters.get(nth).is_some_and(|wait| wait.as_header().header().is_done()) => {
+                let parcel = getters.remove(nth).take().expect("it was granted");
+                got.push(queue.open(parcel).expect("it was not opened before"));
             }
-            Step::ReadPut(nth) if nth < putters.len() => {
-                if putters[nth].1.as_header().header().is_done() {
-                    let (item, mut wait) = putters.remove(nth);
-                    wait.take().expect("it was granted");
-                    queue.fill(item).expect("it is not shut down");
-                    assert!(put.insert(item));
-                }
+            Step::ReadPut(nth) if putters.get(nth).is_some_and(|(_, wait)| wait.as_header().header().is_done()) => {
+                let (item, mut wait) = putters.remove(nth);
+                wait.take().expect("it was granted");
+                queue.fill(item).expect("it is not shut down");
+                assert!(put.insert(item));
             }
             Step::DropGet(nth) if nth < getters.len() => drop(getters.remove(nth)),
             Step::DropPut(nth) if nth < putters.len() => drop(putters.remove(nth)),

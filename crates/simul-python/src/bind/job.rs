@@ -235,6 +235,9 @@ impl Job {
     }
 }
 
+/// What is reported of a Job: its name, the file and line that made it, and what is wrong.
+type Orphan = (&'static str, Option<Py<PyString>>, i32, String);
+
 #[pymethods]
 impl Job {
     /// Await from a coroutine, on any event loop.
@@ -287,7 +290,7 @@ impl Job {
     }
 
     /// What detection says of a Job that is still there: `(kind, file, line, detail)`, or None if all is well.
-    fn _orphan(&self, py: Python<'_>) -> PyResult<Option<(&'static str, Option<Py<PyString>>, i32, String)>> {
+    fn _orphan(&self, py: Python<'_>) -> PyResult<Option<Orphan>> {
         let (kind, detail) = match self.unread_error(py) {
             Some(error) => ("unread-error", error),
             None if !self.has_ended() => {

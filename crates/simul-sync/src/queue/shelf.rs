@@ -200,9 +200,10 @@ impl<T: Send, S: Store<T>> Shelf<T, S> {
     pub(super) fn finish(&mut self, count: usize, wakes: &mut Vec<Wake>) -> bool {
         let Some(left) = self.unfinished.checked_sub(count) else { return false };
         self.unfinished = left;
-        while left == 0 {
-            let Ok(wake) = self.joiners.grant(()) else { break };
-            wakes.push(wake);
+        if left == 0 {
+            while let Ok(wake) = self.joiners.grant(()) {
+                wakes.push(wake);
+            }
         }
         true
     }
