@@ -126,6 +126,9 @@ class Queue(Shape):
     """queue's put and get."""
 
     of = "Queue"
+    # From 3.13 on, queue's tests read these.
+    unfinished_tasks = property(lambda self: self.inner.statistics()["unfinished"])
+    is_shutdown = property(lambda self: self.inner.statistics()["shut_down"])
 
     def put(self, item: Any, block: bool = True, timeout: float | None = None) -> None:  # noqa: FBT001, FBT002
         if not block:

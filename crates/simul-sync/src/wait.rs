@@ -1,5 +1,6 @@
 //! One place in a line.
 
+use crate::sync::{Arc as Shared, yield_now};
 use simul_core::{Error, Kind, Result};
 use simul_wake::{AsHeader, Core, Header, Join, Parker, Phase, Ticket, Waiter, Woken};
 use std::fmt;
@@ -51,6 +52,16 @@ impl<S: Source> Wait<S> {
         self.core.header()
     }
 
+    /// The outcome that came before this place could be given up.
+    fn last_word(&self) -> Option<Result<S::Grant>> {
+        // Another thread may be in the middle of writing it: a few instructions, after which it is here. Looked at once
+        // and not waited for, the grant would be lost.
+        while self.header().phase() == Phase::Settling {
+            yield_now();
+        }
+        self.core.take()
+    }
+
     /// The state of this place, for bindings that wait in their own way.
     pub fn as_header(&self) -> Arc<dyn AsHeader> {
         (*self.core).clone()
@@ -87,7 +98,7 @@ impl<S: Source> Wait<S> {
         if self.header().is_inherited() {
             return Err(forked());
         }
-        let parker = Arc::new(Parker::default());
+        let parker = Shared::new(Parker::default());
         let Join::Joined(ticket) = self.header().join(Waiter::Thread(parker.clone()), true) else {
             return self.take();
         };
@@ -143,7 +154,7 @@ impl<S: Source> Drop for Wait<S> {
         if !self.taken {
             if self.header().cancel() || self.header().is_cancelled() {
                 self.source.left();
-            } else if let Some(Ok(grant)) = self.core.take() {
+            } else if let Some(Ok(grant)) = self.last_word() {
                 self.source.give_back(grant);
             }
         }
