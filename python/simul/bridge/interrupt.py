@@ -5,12 +5,22 @@ from __future__ import annotations
 import asyncio
 import functools
 import signal
+import sys
 import threading
 from asyncio import AbstractEventLoop, Task
+from collections.abc import Callable
 from types import FrameType, TracebackType
 from typing import Any
 
 __all__ = ["Watch"]
+
+# The compiled functions: those of the module turn every handler and number into an enum and back, which costs more than
+# all the rest of a call that waits once.
+_compiled: Any = sys.modules["_signal"]
+_get: Callable[[int], Any] = _compiled.getsignal
+_set: Callable[[int, Any], Any] = _compiled.signal
+_SIGINT = int(signal.SIGINT)
+_DEFAULT = signal.default_int_handler
 
 
 class Watch:
@@ -32,10 +42,10 @@ class Watch:
         # Not current_thread(): in the last moments of a thread that would make a new one up, and keep it.
         if threading.get_ident() != threading.main_thread().ident:
             return
-        before = signal.getsignal(signal.SIGINT)
-        if before is signal.default_int_handler or _is_ours(before) or _is_a_runners(before):
+        before = _get(_SIGINT)
+        if before is _DEFAULT or _is_ours(before) or _is_a_runners(before):
             try:
-                signal.signal(signal.SIGINT, self.hear)
+                _set(_SIGINT, self.hear)
             except ValueError:  # not the main thread of the main interpreter
                 return
             self.before = before
@@ -43,8 +53,8 @@ class Watch:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        if self.before is not None and signal.getsignal(signal.SIGINT) == self.hear:
-            signal.signal(signal.SIGINT, self.before)
+        if self.before is not None and _get(_SIGINT) == self.hear:
+            _set(_SIGINT, self.before)
         task, self.task = self.task, None
         if error is None and self.heard and task is not None and task.cancelled() and task.uncancel() == 0:
             raise KeyboardInterrupt

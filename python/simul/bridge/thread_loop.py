@@ -33,6 +33,7 @@ class Loops:
         self.thread = threading.get_ident()
         self.process = os.getpid()
         self.main = _simul.ThreadLoop(asyncio.new_event_loop())
+        exits.meet(self.main)
         # One for each depth of nesting, used again; the first `depth` of them are in use.
         self.sides: list[_simul.ThreadLoop] = []
         self.depth = 0
@@ -110,6 +111,7 @@ def take_side_loop() -> _simul.ThreadLoop:
         event_loop = asyncio.new_event_loop()
         event_loop.set_task_factory(_guarded_task)
         loops.sides.append(_simul.ThreadLoop(event_loop))
+        exits.meet(loops.sides[-1])
     loops.depth += 1
     return loops.sides[loops.depth - 1]
 

@@ -7,11 +7,12 @@
 use super::call_soon::CallSoon;
 use super::switches::Switches;
 use super::{mode, nest, thread_state};
+use crate::delivery::blocking;
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
-use simul_wake::generation;
+use simul_wake::{gate, generation};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Instant;
@@ -33,6 +34,16 @@ static EPOCH: AtomicU64 = AtomicU64::new(0);
 #[pyo3(name = "begin_epoch")]
 pub(crate) fn begin_epoch() {
     EPOCH.fetch_add(1, Ordering::Relaxed);
+}
+
+/// The interpreter is about to go: no call begins any more on a thread other than the main one.
+static REFUSED: AtomicBool = AtomicBool::new(false);
+
+/// Let calls of other threads than the main one sleep from now on.
+#[pyfunction]
+#[pyo3(name = "refuse_calls")]
+pub(crate) fn refuse_calls() {
+    REFUSED.store(true, Ordering::Release);
 }
 
 /// A loop on which calls run.
@@ -88,6 +99,9 @@ impl ThreadLoop {
     #[inline]
     pub(crate) fn run<'py>(&self, coroutine: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
         let py = coroutine.py();
+        if REFUSED.load(Ordering::Acquire) && !blocking::is_main_thread(py)? {
+            py.detach(|| gate::park_forever());
+        }
         let switches = Switches::of(py)?;
         self.busy.store(true, Ordering::Relaxed);
         let outcome = match self.step(switches, coroutine) {

@@ -42,6 +42,7 @@ pub(crate) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(workers::worker_limits, module)?)?;
     module.add_function(wrap_pyfunction!(workers::workers_at_exit, module)?)?;
     module.add_function(wrap_pyfunction!(workers::ensure_exit_hook, module)?)?;
+    module.add_function(wrap_pyfunction!(first_step::refuse_calls, module)?)?;
     thread_state::register(module)?;
     own_context::register(module)?;
     mode::register(module)?;
