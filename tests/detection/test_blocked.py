@@ -71,6 +71,17 @@ def test_a_plain_callback_is_named_too(run, watching, spoken):
     assert only(watch).site.line == line_of(callback, "culprit")
 
 
+def test_a_step_that_keeps_its_loop_in_a_variable_is_named_like_any(run, watching, spoken):
+    async def main():
+        loop = asyncio.get_running_loop()
+        assert spoken.wait(PATIENCE)  # culprit
+        return loop
+
+    watch = watching()
+    run(main)
+    assert only(watch).site.line == line_of(main, "culprit")
+
+
 def test_when_the_loop_turns_again_the_report_is_closed_with_its_whole_duration(run, watching, spoken, caplog):
     async def main():
         assert spoken.wait(PATIENCE)

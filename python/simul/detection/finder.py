@@ -1,9 +1,9 @@
 """Which event loops turn, and on which thread: read off the threads' frames, nothing is patched.
 
-What can be seen: every loop that asyncio itself runs, by its frames; uvloop, which has no frames of its own, by
-``asyncio.Runner`` (so ``asyncio.run``, ``uvloop.run``, pytest-asyncio, anyio), by the local variable of the function
-that runs it, and before Python 3.14 by its current task; every loop that was alive when detection began; and what was
-handed to ``simul.debug(loop=...)``. A uvloop that is kept in an attribute, run by hand and made later is not seen.
+What can be seen: every loop that asyncio itself runs, by its frames. uvloop, which has no frames of its own, by
+``asyncio.Runner`` (so ``asyncio.run``, ``uvloop.run``, pytest-asyncio); from Python 3.13 by the variable or the attribute
+that the function which runs it keeps it in; before Python 3.14 by its current task. Every loop that was alive when
+detection began, that a Job or a primitive of simul was awaited on, or that was handed to ``simul.debug(loop=...)``.
 """
 
 from __future__ import annotations
@@ -29,7 +29,8 @@ _RUN_ONCE: CodeType = vars(_base)["_run_once"].__code__
 _RUNNER_RUN = asyncio.Runner.run.__code__
 # Names under which functions that run a loop keep it. Before Python 3.13, asking a frame for its locals leaves a copy
 # in it, which would keep alive what the function lets go: there, only asyncio's own two functions are asked.
-_LOCAL_NAMES = ("loop", "event_loop", "runner") if sys.version_info >= (3, 13) else ()
+_LOCAL_NAMES = ("loop", "event_loop", "runner", "self") if sys.version_info >= (3, 13) else ()
+_ATTRIBUTES = ("_runner", "runner", "_loop", "loop")
 
 
 @dataclass(slots=True)
@@ -110,38 +111,51 @@ class Finder:
         start = 0  # where the step of the next loop begins
         turn = -1  # where a loop of asyncio runs one turn
         inner: asyncio.AbstractEventLoop | None = None
+        ends: list[int] = []
         for place, frame in enumerate(calls):
             if frame.f_code is _RUN_ONCE:
                 turn = place
-            for loop in self._loops_in(frame):
-                if loop is inner:
-                    start = place + 1
-                elif all(loop is not known.loop for known in found):
-                    found.append(Turning(loop, thread, calls[start : turn if turn >= start else place], inner))
-                    start, inner = place + 1, loop
+            loop = _loop_run_by(frame)
+            if loop is None:
+                continue
+            if loop is inner:
+                start = ends[-1] = place + 1
+            elif all(loop is not known.loop for known in found):
+                found.append(Turning(loop, thread, calls[start : turn if turn >= start else place], inner))
+                start, inner = place + 1, loop
+                ends.append(start)
+        exact = {one.loop for one in found}
+        # The outermost function that names a loop runs it, or is inside of the step: it is shown too.
+        named = {loop: place for place, frame in enumerate(calls) for loop in self._loops_named_in(frame)}
+        for loop, place in named.items():
+            if loop not in exact:
+                before = [number for number, end in enumerate(ends) if end <= place]
+                start = ends[before[-1]] if before else 0
+                found.append(
+                    Turning(loop, thread, calls[start : place + 1], found[before[-1]].loop if before else None)
+                )
         return found
 
-    def _loops_in(self, frame: FrameType) -> Iterator[asyncio.AbstractEventLoop]:
+    def _loops_named_in(self, frame: FrameType) -> Iterator[asyncio.AbstractEventLoop]:
         code = frame.f_code
-        if code is _RUN_FOREVER or code is _RUNNER_RUN:
-            held = frame.f_locals.get("self")
-            loop = held if code is _RUN_FOREVER else getattr(held, "_loop", None)
-            if isinstance(loop, asyncio.AbstractEventLoop) and loop.is_running():
-                yield loop
-            return
         names = self._names.get(code)
         if names is None:
             names = tuple(name for name in _LOCAL_NAMES if name in code.co_varnames)
             self._names[code] = names
         for name in names:
             held = frame.f_locals.get(name)
-            loop = getattr(held, "_loop", None) if type(held) is asyncio.Runner else held
-            # By type: a proxy or a mock would be asked for its __class__.
-            if (
-                issubclass(type(loop), asyncio.AbstractEventLoop)
-                and cast("asyncio.AbstractEventLoop", loop).is_running()
-            ):
-                yield cast("asyncio.AbstractEventLoop", loop)
+            if name == "self":
+                attributes = _attributes_of(held)
+                kept = [attributes.get(attribute) for attribute in _ATTRIBUTES]
+            else:
+                kept = [cast("object", held)]
+            for one in kept:
+                loop = getattr(one, "_loop", None) if type(one) is asyncio.Runner else one
+                # By type: a proxy or a mock would be asked for its __class__.
+                if issubclass(type(loop), asyncio.AbstractEventLoop):
+                    known = cast("asyncio.AbstractEventLoop", loop)
+                    if known.is_running():
+                        yield known
 
     @staticmethod
     def _without_frames(
@@ -155,6 +169,24 @@ class Finder:
                     return Turning(loop, ident, calls[: calls.index(outermost) + 1])
         # Where its thread is known and nothing tells its own frames from its callers', all are shown.
         return Turning(loop, thread, stacks.get(thread, []) if thread is not None else [])
+
+
+def _loop_run_by(frame: FrameType) -> asyncio.AbstractEventLoop | None:
+    """The loop that one of asyncio's own functions runs."""
+    code = frame.f_code
+    if code is not _RUN_FOREVER and code is not _RUNNER_RUN:
+        return None
+    held = frame.f_locals.get("self")
+    loop = held if code is _RUN_FOREVER else getattr(held, "_loop", None)
+    return loop if isinstance(loop, asyncio.AbstractEventLoop) and loop.is_running() else None
+
+
+def _attributes_of(held: object) -> dict[str, object]:
+    """An object's own attributes, past properties and __getattr__, which would run the user's code."""
+    try:
+        return cast("dict[str, object]", object.__getattribute__(held, "__dict__"))
+    except AttributeError:
+        return {}
 
 
 def _likely(stacks: dict[int, list[FrameType]], found: dict[asyncio.AbstractEventLoop, Turning]) -> int | None:
