@@ -179,7 +179,8 @@ def _turn_until_done(loop: AbstractEventLoop, task: Task[Any]) -> None:
 
 def turn_once(loop: AbstractEventLoop) -> None:
     """Let a loop do what is due, without waiting."""
-    loop.call_soon(loop.stop)
+    # Not by the loop's own attribute, which would note this as work left behind and turn the loop after every call.
+    type(loop).call_soon(loop, loop.stop)
     loop.run_forever()
 
 

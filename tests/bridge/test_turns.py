@@ -1,0 +1,73 @@
+"""A loop is turned for what has to wait, and not for what has not."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+import simul
+
+
+class Counting(asyncio.SelectorEventLoop):
+    turns = 0
+
+    def _run_once(self):
+        type(self).turns += 1
+        super()._run_once()
+
+
+@pytest.fixture
+def counting(monkeypatch):
+    monkeypatch.setattr(asyncio, "new_event_loop", Counting)
+    monkeypatch.setattr(Counting, "turns", 0)
+    simul.reset_smartasync_cache()
+    yield Counting
+    monkeypatch.undo()
+    simul.reset_smartasync_cache()
+
+
+def test_calls_that_never_wait_leave_the_loop_alone_also_after_one_that_did(counting, in_thread):
+    @simul.smartasync
+    async def trivial():
+        return 1
+
+    @simul.smartasync
+    async def waiting():
+        await asyncio.sleep(0)
+
+    def calls():
+        waiting()
+        trivial()
+        before = counting.turns
+        for _ in range(1000):
+            trivial()
+        return counting.turns - before
+
+    # What was left behind gets a turn now and then, once in a millisecond: never one for each call.
+    assert in_thread(calls).join() < 500
+
+
+def test_a_task_that_was_left_behind_goes_on_in_later_calls(counting, in_thread):
+    async def steps(seen):
+        for number in range(5):
+            seen.append(number)
+            await asyncio.sleep(0)
+
+    def calls():
+        seen, kept = [], []
+
+        @simul.smartasync
+        async def leave():
+            kept.append(asyncio.create_task(steps(seen)))
+
+        @simul.smartasync
+        async def trivial():
+            return 1
+
+        leave()
+        for _ in range(20):
+            trivial()
+        return seen
+
+    assert in_thread(calls).join() == [0, 1, 2, 3, 4]
