@@ -58,15 +58,33 @@ if TYPE_CHECKING:
     from simul.bridge.to_thread import to_thread
     from simul.detection import debug
     from simul.git import Limits, RepoManager
-    from simul.sync import LifoQueue, Lock, PriorityQueue, Queue, SmartLock
+    from simul.sync import (
+        Barrier,
+        BoundedSemaphore,
+        CapacityLimiter,
+        Condition,
+        Event,
+        LifoQueue,
+        Lock,
+        PriorityQueue,
+        Queue,
+        RLock,
+        Semaphore,
+        SmartLock,
+    )
 
 __all__ = [
     "AuthError",
+    "Barrier",
+    "BoundedSemaphore",
     "CancelledError",
+    "CapacityLimiter",
     "ClosedError",
+    "Condition",
     "ConnectError",
     "DeadlockError",
     "DecodeError",
+    "Event",
     "ForkedError",
     "InternalError",
     "InvalidError",
@@ -86,9 +104,11 @@ __all__ = [
     "QueueEmpty",
     "QueueFull",
     "QueueShutDown",
+    "RLock",
     "RateLimitedError",
     "RepoError",
     "RepoManager",
+    "Semaphore",
     "SimulError",
     "SmartLock",
     "StatusError",
@@ -118,15 +138,23 @@ __all__ = [
 
 # Loaded at first use, so that `import simul` stays quick.
 _LAZY = {
+    "Barrier": "simul.sync",
+    "BoundedSemaphore": "simul.sync",
+    "CapacityLimiter": "simul.sync",
+    "Condition": "simul.sync",
+    "Event": "simul.sync",
     "LifoQueue": "simul.sync",
     "Limits": "simul.git",
     "Lock": "simul.sync",
+    "Portal": "simul.bridge.portal",
     "PriorityQueue": "simul.sync",
     "Queue": "simul.sync",
-    "Portal": "simul.bridge.portal",
+    "RLock": "simul.sync",
     "RepoManager": "simul.git",
+    "Semaphore": "simul.sync",
     "SmartLock": "simul.sync",
     "async_handler": "simul.bridge",
+    "debug": "simul.detection",
     "is_async_context": "simul.bridge",
     "reset_smartasync_cache": "simul.bridge",
     "run": "simul.bridge",
@@ -135,7 +163,6 @@ _LAZY = {
     "smartasync": "simul.bridge",
     "smartawait": "simul.bridge",
     "smartcontinuation": "simul.bridge",
-    "debug": "simul.detection",
     "to_thread": "simul.bridge.to_thread",
 }
 _MODULES = {"from_thread", "git", "sync", "testing"}

@@ -145,7 +145,7 @@ impl Call for Acquire {
 /// The lock is held until this is dropped.
 #[derive(Debug)]
 #[must_use = "the lock is released when this is dropped"]
-pub struct LockGuard(Lock);
+pub struct LockGuard(pub(crate) Lock);
 
 impl Drop for LockGuard {
     fn drop(&mut self) {

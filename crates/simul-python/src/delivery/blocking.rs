@@ -33,7 +33,7 @@ pub(crate) fn wait(py: Python<'_>, target: &Target, timeout: Option<Duration>) -
     target.refuse_nested(py, event_loop.as_ref())?;
     let task = match &event_loop {
         Some(event_loop) => {
-            warn_once_about_a_stalled_loop(py)?;
+            warn_once_about_a_stalled_loop(py, target)?;
             running::task(event_loop)?
         }
         None => None,
@@ -150,7 +150,7 @@ pub(crate) fn is_main_thread(py: Python<'_>) -> PyResult<bool> {
     Ok(main == here)
 }
 
-fn warn_once_about_a_stalled_loop(py: Python<'_>) -> PyResult<()> {
+fn warn_once_about_a_stalled_loop(py: Python<'_>, target: &Target) -> PyResult<()> {
     static SEEN: PyOnceLock<Py<PySet>> = PyOnceLock::new();
     let Some(site) = Site::of_caller(py) else { return Ok(()) };
     let seen = SEEN.get_or_try_init(py, || PySet::empty(py).map(Bound::unbind))?.bind(py);
@@ -159,11 +159,15 @@ fn warn_once_about_a_stalled_loop(py: Python<'_>) -> PyResult<()> {
         return Ok(());
     }
     seen.add(&place)?;
-    site.warn(
-        py,
-        &py.get_type::<PyRuntimeWarning>(),
-        "blocking a thread whose event loop is running stalls that loop: await the call instead",
-    )
+    let message = match target {
+        Target::Job(_) => ".wait() on a thread whose event loop is running stalls that loop: await the Job instead".into(),
+        // A `with` came this way, too.
+        Target::Operation(_) => format!(
+            "{}() blocks a thread whose event loop is running, and stalls that loop: await it (`async with`) instead",
+            target.name()
+        ),
+    };
+    site.warn(py, &py.get_type::<PyRuntimeWarning>(), &message)
 }
 
 /// A timeout as Python gives it: seconds or a timedelta; None waits without limit, below zero means now.

@@ -39,6 +39,11 @@ pub(crate) fn is_blocked(event_loop: &Bound<'_, PyAny>) -> bool {
     BLOCKED.with_borrow(|blocked| blocked.contains(&event_loop.as_ptr().addr()))
 }
 
+/// Whether any loop of this thread stands still below the code that runs now.
+pub(crate) fn any_blocked() -> bool {
+    BLOCKED.with_borrow(|blocked| !blocked.is_empty())
+}
+
 /// Whether this loop cannot turn while this thread waits; `running` is the loop that this thread runs, where the wait is
 /// one that blocks it.
 pub(crate) fn stands_still(event_loop: &Bound<'_, PyAny>, running: Option<&Bound<'_, PyAny>>) -> bool {

@@ -1,15 +1,18 @@
 //! `simul.Lock`.
 
-use super::operation::{Asker, Begun, Call, Operation};
-use super::party::{Parties, Party, refuse_deadlock};
+use super::entry::{Enter, Entry};
+use super::exclusive::{Acquire, Answer, Exclusive};
+use super::operation::{Asker, Operation};
+use super::party::{Parties, Party, refuse_overtaking};
 use super::ready::{Ready, ready};
 use crate::delivery::own_turn;
 use pyo3::exceptions::{PyRuntimeError, PyTypeError};
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
 use pyo3::types::PyDict;
-use simul_sync::{Entered, Wait};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use simul_sync::Entered;
+use std::sync::{Arc, Mutex};
 
 /// One holder at a time, first come, first served; for any number of threads and event loops.
 ///
@@ -29,26 +32,57 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 ///     True
 #[pyclass(frozen, weakref, module = "simul", name = "Lock")]
 pub(crate) struct Lock {
+    shared: Arc<Shared>,
+    entry: PyOnceLock<Py<Entry>>,
+}
+
+/// What calls that are under way keep of a lock.
+struct Shared {
     inner: simul_sync::Lock,
-    /// Touched by attached threads only, never across a call into Python.
     parties: Mutex<Parties>,
 }
 
-impl Lock {
-    fn parties(&self) -> MutexGuard<'_, Parties> {
-        self.parties.lock().unwrap_or_else(PoisonError::into_inner)
+impl Exclusive for Shared {
+    type Source = simul_sync::Lock;
+    const ACQUIRE: &'static str = "Lock.acquire";
+
+    fn enter(&self, _party: &Party, _depth: usize) -> Entered<simul_sync::Lock> {
+        self.inner.enter()
     }
 
-    fn call(slf: &Bound<'_, Self>, answer: Answer) -> Operation {
-        Operation::new(Box::new(Acquire { lock: slf.clone().unbind(), answer, wait: None, number: 0 }))
+    fn parties(&self) -> &Mutex<Parties> {
+        &self.parties
+    }
+}
+
+impl Shared {
+    fn take_now(&self, py: Python<'_>) -> PyResult<bool> {
+        let free = self.inner.acquire_nowait();
+        if free {
+            let party = Party::here(py).inspect_err(|_| drop(self.inner.release()))?;
+            self.known().hold_alone(party);
+        }
+        Ok(free)
     }
 
     fn let_go(&self, py: Python<'_>) -> PyResult<()> {
         // Before it is released: whoever gets it next is named as its holder after that.
-        let before = self.parties().let_go(None);
+        let before = self.known().let_go();
         let released = own_turn::within(py, || self.inner.release());
         drop(before);
         released?.map_err(|error| PyRuntimeError::new_err(error.to_string()))
+    }
+}
+
+struct Door(Arc<Shared>);
+
+impl Enter for Door {
+    fn enter_now(&self, py: Python<'_>) -> PyResult<bool> {
+        self.0.take_now(py)
+    }
+
+    fn enter_later(&self) -> Operation {
+        Acquire::call(self.0.clone(), Answer::None, 1)
     }
 }
 
@@ -56,25 +90,21 @@ impl Lock {
 impl Lock {
     #[new]
     fn new() -> Self {
-        Self { inner: simul_sync::Lock::new(), parties: Mutex::default() }
+        let shared = Shared { inner: simul_sync::Lock::new(), parties: Mutex::default() };
+        Self { shared: Arc::new(shared), entry: PyOnceLock::new() }
     }
 
     /// Acquire the lock; True once it is held.
     ///
     /// Returns:
     ///     A call that begins when it is awaited, or waited for with ``.wait(timeout=None)``.
-    fn acquire(slf: &Bound<'_, Self>) -> Operation {
-        Self::call(slf, Answer::True)
+    fn acquire(&self) -> Operation {
+        Acquire::call(self.shared.clone(), Answer::True, 1)
     }
 
     /// Acquire the lock if it is free; whether it was.
     fn acquire_nowait(&self, py: Python<'_>) -> PyResult<bool> {
-        let free = self.inner.acquire_nowait();
-        if free {
-            let party = Party::here(py)?;
-            self.parties().hold(party);
-        }
-        Ok(free)
+        self.shared.take_now(py)
     }
 
     /// Release the lock: to the first who waits, else it is free.
@@ -82,44 +112,74 @@ impl Lock {
     /// Raises:
     ///     RuntimeError: Nobody holds it.
     fn release(&self, py: Python<'_>) -> PyResult<()> {
-        self.let_go(py)
+        self.shared.let_go(py)
     }
 
     /// Whether somebody holds it.
     fn locked(&self) -> bool {
-        self.inner.locked()
+        self.shared.inner.locked()
     }
 
     /// How it stands: ``locked``, and how many are ``waiting``.
     fn statistics<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
-        let now = self.inner.statistics();
+        let now = self.shared.inner.statistics();
         let figures = PyDict::new(py);
         figures.set_item("locked", now.locked)?;
         figures.set_item("waiting", now.waiting)?;
         Ok(figures)
     }
 
-    fn __aenter__(slf: &Bound<'_, Self>) -> Operation {
-        Self::call(slf, Answer::None)
+    /// For a Condition: refuses to give it up for a while where it could never be had again.
+    fn _before_wait(&self, py: Python<'_>, blocking: bool) -> PyResult<()> {
+        if !self.shared.inner.locked() {
+            return Err(PyRuntimeError::new_err("cannot wait on un-acquired lock"));
+        }
+        refuse_overtaking(py, || self.shared.known(), Asker::of(blocking))
     }
 
-    #[pyo3(signature = (*_raised))]
-    fn __aexit__(&self, py: Python<'_>, _raised: &Bound<'_, PyAny>) -> PyResult<Py<Ready>> {
-        self.let_go(py)?;
+    /// For a Condition: gives it up.
+    fn _release_all(&self, py: Python<'_>) -> PyResult<usize> {
+        self.shared.let_go(py).map(|()| 1)
+    }
+
+    /// For a Condition: has it again.
+    fn _acquire_again(&self, depth: usize) -> Operation {
+        Acquire::call(self.shared.clone(), Answer::True, depth)
+    }
+
+    fn __aenter__(&self, py: Python<'_>) -> PyResult<Py<Entry>> {
+        let entry = self.entry.get_or_try_init(py, || Entry::new(py, Door(self.shared.clone())))?;
+        Ok(entry.clone_ref(py))
+    }
+
+    #[pyo3(signature = (_class=None, _raised=None, _traceback=None))]
+    fn __aexit__(
+        &self,
+        py: Python<'_>,
+        _class: Option<&Bound<'_, PyAny>>,
+        _raised: Option<&Bound<'_, PyAny>>,
+        _traceback: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<Py<Ready>> {
+        self.shared.let_go(py)?;
         ready(py)
     }
 
-    fn __enter__(slf: &Bound<'_, Self>) -> PyResult<()> {
-        let py = slf.py();
-        if slf.get().acquire_nowait(py)? {
+    fn __enter__(&self, py: Python<'_>) -> PyResult<()> {
+        if self.shared.take_now(py)? {
             return Ok(());
         }
-        Operation::wait(&Bound::new(py, Self::call(slf, Answer::None))?, None).map(drop)
+        Operation::wait(&Bound::new(py, Acquire::call(self.shared.clone(), Answer::None, 1))?, None).map(drop)
     }
 
-    #[pyo3(signature = (*_raised))]
-    fn __exit__(&self, py: Python<'_>, _raised: &Bound<'_, PyAny>) -> PyResult<()> {
-        self.let_go(py)
+    #[pyo3(signature = (_class=None, _raised=None, _traceback=None))]
+    fn __exit__(
+        &self,
+        py: Python<'_>,
+        _class: Option<&Bound<'_, PyAny>>,
+        _raised: Option<&Bound<'_, PyAny>>,
+        _traceback: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<()> {
+        self.shared.let_go(py)
     }
 
     fn __reduce__(&self) -> PyResult<()> {
@@ -127,7 +187,7 @@ impl Lock {
     }
 
     fn __repr__(&self) -> String {
-        let now = self.inner.statistics();
+        let now = self.shared.inner.statistics();
         let word = if now.locked { "locked" } else { "unlocked" };
         match now.waiting {
             0 => format!("<simul.Lock [{word}]>"),
@@ -136,75 +196,6 @@ impl Lock {
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
-        self.parties.try_lock().map_or(Ok(()), |parties| parties.traverse(&visit))
-    }
-}
-
-/// What `acquire` answers with, and what a `with` is given.
-enum Answer {
-    True,
-    None,
-}
-
-struct Acquire {
-    lock: Py<Lock>,
-    answer: Answer,
-    wait: Option<Wait<simul_sync::Lock>>,
-    number: u64,
-}
-
-impl Acquire {
-    fn held(&self, py: Python<'_>, party: Party) -> PyResult<Py<PyAny>> {
-        self.lock.get().parties().hold(party);
-        Ok(match self.answer {
-            Answer::True => true.into_pyobject(py)?.to_owned().into_any().unbind(),
-            Answer::None => py.None(),
-        })
-    }
-}
-
-impl Call for Acquire {
-    fn name(&self) -> &'static str {
-        "Lock.acquire"
-    }
-
-    fn begin(&mut self, py: Python<'_>, asker: Asker) -> PyResult<Begun> {
-        let lock = self.lock.get();
-        let party = Party::here(py)?;
-        let wait = match lock.inner.enter() {
-            Entered::Now(()) => return self.held(py, party).map(Begun::Now),
-            Entered::Later(wait) => wait,
-        };
-        // Asked in the line already, so that whoever was ahead is seen; leaving it is dropping the place.
-        refuse_deadlock(py, &lock.parties, "Lock.acquire()", asker)?;
-        self.number = lock.parties().wait(party);
-        let header = wait.as_header();
-        self.wait = Some(wait);
-        Ok(Begun::Later(header))
-    }
-
-    fn take(&mut self, py: Python<'_>) -> PyResult<Py<PyAny>> {
-        let party = self.lock.get().parties().leave(self.number);
-        let Some(mut wait) = self.wait.take() else { return Err(PyRuntimeError::new_err("this call has ended")) };
-        wait.take().map_err(|error| crate::bind::errors::to_pyerr(py, &error))?;
-        match party {
-            Some(party) => self.held(py, party),
-            None => self.held(py, Party::here(py)?),
-        }
-    }
-
-    fn traverse(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
-        visit.call(&self.lock)
-    }
-}
-
-impl Drop for Acquire {
-    fn drop(&mut self) {
-        if self.number != 0 && self.wait.is_some() {
-            // Out of the line first: a party that nobody can be granted is no reason to refuse others.
-            self.wait = None;
-            let left = self.lock.get().parties().leave(self.number);
-            drop(left);
-        }
+        self.shared.parties.try_lock().map_or(Ok(()), |parties| parties.traverse(&visit))
     }
 }

@@ -23,6 +23,12 @@ pub(crate) enum Asker {
     Thread,
 }
 
+impl Asker {
+    pub(crate) fn of(blocking: bool) -> Self {
+        if blocking { Self::Thread } else { Self::Task }
+    }
+}
+
 /// What came of beginning.
 pub(crate) enum Begun {
     /// It was free; this is what the call returns.
@@ -78,6 +84,12 @@ impl Operation {
     pub(crate) fn new(call: Box<dyn Call>) -> Self {
         let name = call.name();
         Self { state: Mutex::new(State::Fresh(call)), header: OnceLock::new(), name, site: forgotten::site() }
+    }
+
+    /// A call that has its place in the line already.
+    pub(crate) fn begun(call: Box<dyn Call>, header: Arc<dyn AsHeader>) -> Self {
+        let name = call.name();
+        Self { state: Mutex::new(State::Waiting(call)), header: OnceLock::from(header), name }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

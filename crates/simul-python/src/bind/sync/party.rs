@@ -8,133 +8,141 @@ use crate::bind::errors;
 use crate::delivery::{nesting, running};
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
-use std::sync::{Mutex, PoisonError};
+use simul_wake::generation;
+use std::collections::VecDeque;
+use std::sync::MutexGuard;
 
 /// A task or a thread.
 pub(crate) enum Party {
-    Task {
-        event_loop: Py<PyAny>,
-        /// None between tasks: a callback of the loop.
-        task: Option<Py<PyAny>>,
-    },
-    Thread {
-        ident: u64,
-    },
+    /// Its loop is asked of it when that matters.
+    Task(Py<PyAny>),
+    /// A loop between tasks, on this thread.
+    Callback { event_loop: Py<PyAny>, ident: u64 },
+    Thread { ident: u64 },
 }
 
 impl Party {
     /// Who runs now.
     pub(crate) fn here(py: Python<'_>) -> PyResult<Self> {
-        Ok(match running::event_loop(py)? {
-            Some(event_loop) => {
-                let task = running::task(&event_loop)?.map(Bound::unbind);
-                Self::Task { event_loop: event_loop.unbind(), task }
-            }
-            None => Self::Thread { ident: running::thread_ident() },
+        let Some(event_loop) = running::event_loop(py)? else {
+            return Ok(Self::Thread { ident: running::thread_ident() });
+        };
+        Ok(match running::task(&event_loop)? {
+            Some(task) => Self::Task(task.unbind()),
+            None => Self::Callback { event_loop: event_loop.unbind(), ident: running::thread_ident() },
         })
+    }
+
+    /// A number that is its alone while it is kept: a task's address, else the thread's number, which is the address of
+    /// something else.
+    pub(crate) fn number(&self) -> u64 {
+        match self {
+            Self::Task(task) => task.as_ptr().addr() as u64,
+            Self::Callback { ident, .. } | Self::Thread { ident } => *ident,
+        }
     }
 
     /// For people.
     fn describe(&self, py: Python<'_>) -> String {
         match self {
-            Self::Task { task: Some(task), .. } => match task.bind(py).repr() {
+            Self::Task(task) => match task.bind(py).repr() {
                 Ok(shown) => shown.to_string(),
                 Err(_) => "a task".to_owned(),
             },
-            Self::Task { task: None, .. } => "a callback of an event loop".to_owned(),
+            Self::Callback { .. } => "a callback of an event loop".to_owned(),
             Self::Thread { ident } => format!("thread {ident}"),
         }
     }
 
-    fn stands_still(&self, py: Python<'_>, running: Option<&Bound<'_, PyAny>>) -> bool {
+    fn event_loop<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyAny>> {
         match self {
-            Self::Task { event_loop, .. } => nesting::stands_still(event_loop.bind(py), running),
-            Self::Thread { .. } => false,
-        }
-    }
-
-    /// Whether a nested call holds up its loop.
-    fn is_below(&self, py: Python<'_>) -> bool {
-        match self {
-            Self::Task { event_loop, .. } => nesting::is_blocked(event_loop.bind(py)),
-            Self::Thread { .. } => false,
+            // A task that cannot say it is no reason to refuse.
+            Self::Task(task) => task.bind(py).call_method0(pyo3::intern!(py, "get_loop")).ok(),
+            Self::Callback { event_loop, .. } => Some(event_loop.bind(py).clone()),
+            Self::Thread { .. } => None,
         }
     }
 
     fn clone_ref(&self, py: Python<'_>) -> Self {
         match self {
-            Self::Task { event_loop, task } => {
-                Self::Task { event_loop: event_loop.clone_ref(py), task: task.as_ref().map(|task| task.clone_ref(py)) }
+            Self::Task(task) => Self::Task(task.clone_ref(py)),
+            Self::Callback { event_loop, ident } => {
+                Self::Callback { event_loop: event_loop.clone_ref(py), ident: *ident }
             }
             Self::Thread { ident } => Self::Thread { ident: *ident },
         }
     }
 
-    pub(crate) fn is_same(&self, other: &Self) -> bool {
-        match (self, other) {
-            (Self::Task { task: Some(ours), .. }, Self::Task { task: Some(theirs), .. }) => ours.is(theirs),
-            (Self::Thread { ident: ours }, Self::Thread { ident: theirs }) => ours == theirs,
-            _ => false,
-        }
-    }
-
-    pub(crate) fn traverse(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
+    fn traverse(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
         match self {
-            Self::Task { event_loop, task } => {
-                visit.call(event_loop)?;
-                visit.call(task)
-            }
+            Self::Task(task) => visit.call(task),
+            Self::Callback { event_loop, .. } => visit.call(event_loop),
             Self::Thread { .. } => Ok(()),
         }
     }
 }
 
-/// The holders of something and those who wait for it, as far as Python code took them.
-#[derive(Default)]
+/// The holder of something and those who wait for it, as far as Python code took them.
 pub(crate) struct Parties {
-    holders: Vec<Party>,
-    waiting: Vec<(u64, Party)>,
+    generation: u32,
+    holder: Option<Party>,
+    waiting: VecDeque<(u64, Party)>,
     next: u64,
 }
 
+impl Default for Parties {
+    fn default() -> Self {
+        Self { generation: generation::current(), holder: None, waiting: VecDeque::new(), next: 0 }
+    }
+}
+
 impl Parties {
-    /// Somebody holds from now on.
-    pub(crate) fn hold(&mut self, party: Party) {
-        self.holders.push(party);
+    /// In a forked child: those of the parent are not here. Dropped, its tasks would complain that they are pending.
+    #[inline]
+    pub(crate) fn forget_inherited(&mut self) {
+        if generation::is_inherited(self.generation) {
+            let next = self.next;
+            std::mem::forget(std::mem::take(self));
+            self.next = next;
+        }
     }
 
-    /// Somebody holds no longer: this party if it is one of them, else the one that has held longest.
-    pub(crate) fn let_go(&mut self, party: Option<&Party>) -> Option<Party> {
-        let place = party.and_then(|party| self.holders.iter().position(|held| held.is_same(party)));
-        match self.holders.is_empty() {
-            true => None,
-            false => Some(self.holders.remove(place.unwrap_or(0))),
+    /// It is held from now on; by whom it was held already, if by anybody.
+    #[inline]
+    pub(crate) fn hold_alone(&mut self, party: Party) {
+        if self.holder.is_none() {
+            self.holder = Some(party);
         }
+    }
+
+    /// It is held no longer.
+    #[inline]
+    pub(crate) fn let_go(&mut self) -> Option<Party> {
+        self.holder.take()
     }
 
     /// Somebody waits from now on.
     pub(crate) fn wait(&mut self, party: Party) -> u64 {
         self.next += 1;
-        self.waiting.push((self.next, party));
+        self.waiting.push_back((self.next, party));
         self.next
     }
 
     /// Somebody waits no longer.
     pub(crate) fn leave(&mut self, number: u64) -> Option<Party> {
         let place = self.waiting.iter().position(|(known, _)| *known == number)?;
-        Some(self.waiting.remove(place).1)
+        self.waiting.remove(place).map(|(_, party)| party)
     }
 
-    /// The first whose turn cannot come while this thread waits.
-    fn stuck(&self, py: Python<'_>, running: Option<&Bound<'_, PyAny>>) -> Option<(&'static str, Party)> {
-        let holders = self.holders.iter().map(|held| ("is held by", held));
-        let waiting = self.waiting.iter().map(|(_, waiting)| ("goes first to", waiting));
-        let (how, party) = holders.chain(waiting).find(|(_, party)| party.stands_still(py, running))?;
-        Some((how, party.clone_ref(py)))
+    /// Copied, since asking a task for its loop may run Python code, and that not under the lock.
+    fn all(&self, py: Python<'_>, but_the_holder: bool) -> Vec<(&'static str, Party)> {
+        let holder = self.holder.iter().filter(|_| !but_the_holder).map(|held| ("is held by", held));
+        let ahead = self.waiting.iter().map(|(_, waiting)| ("goes first to", waiting));
+        holder.chain(ahead).map(|(how, party)| (how, party.clone_ref(py))).collect()
     }
 
     pub(crate) fn traverse(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
-        self.holders.iter().try_for_each(|party| party.traverse(visit))?;
+        self.holder.iter().try_for_each(|party| party.traverse(visit))?;
         self.waiting.iter().try_for_each(|(_, party)| party.traverse(visit))
     }
 }
@@ -143,18 +151,53 @@ impl Parties {
 ///
 /// # Errors
 /// DeadlockError where this wait would hold up the loop, NestedLoopError where a call around this one does.
-pub(crate) fn refuse_deadlock(py: Python<'_>, parties: &Mutex<Parties>, what: &str, asker: Asker) -> PyResult<()> {
+pub(crate) fn refuse_deadlock<'a>(
+    py: Python<'_>,
+    parties: impl FnOnce() -> MutexGuard<'a, Parties>,
+    what: &str,
+    asker: Asker,
+) -> PyResult<()> {
+    refuse(py, |py| parties().all(py, false), what, asker)
+}
+
+/// Refuses to give a lock up for a while where it could never be had again: it would go to a task of a loop that stands
+/// still.
+///
+/// # Errors
+/// As [`refuse_deadlock`].
+pub(crate) fn refuse_overtaking<'a>(
+    py: Python<'_>,
+    parties: impl FnOnce() -> MutexGuard<'a, Parties>,
+    asker: Asker,
+) -> PyResult<()> {
+    refuse(py, |py| parties().all(py, true), "Condition.wait", asker)
+}
+
+fn refuse<'py>(
+    py: Python<'py>,
+    others: impl FnOnce(Python<'py>) -> Vec<(&'static str, Party)>,
+    what: &str,
+    asker: Asker,
+) -> PyResult<()> {
     let running = match asker {
         Asker::Task => None,
         Asker::Thread => running::event_loop(py)?,
     };
-    let stuck = parties.lock().unwrap_or_else(PoisonError::into_inner).stuck(py, running.as_ref());
-    let Some((how, party)) = stuck else { return Ok(()) };
-    let class = if party.is_below(py) { "NestedLoopError" } else { "DeadlockError" };
-    let message = format!(
-        "{what} would wait for ever: it {how} {}, whose event loop this call holds up. Await it in a coroutine of that \
-         loop (`async with`), or make this call in another thread (simul.to_thread)",
-        party.describe(py)
-    );
-    Err(errors::raise(py, class, &message)?)
+    if running.is_none() && !nesting::any_blocked() {
+        return Ok(());
+    }
+    for (how, party) in others(py) {
+        let Some(event_loop) = party.event_loop(py) else { continue };
+        if !nesting::stands_still(&event_loop, running.as_ref()) {
+            continue;
+        }
+        let class = if nesting::is_blocked(&event_loop) { "NestedLoopError" } else { "DeadlockError" };
+        let message = format!(
+            "{what}() would wait for ever: the lock {how} {}, whose event loop this call holds up. Await it in a coroutine \
+             of that loop (`async with`), or make this call in another thread (simul.to_thread)",
+            party.describe(py)
+        );
+        return Err(errors::raise(py, class, &message)?);
+    }
+    Ok(())
 }

@@ -1,0 +1,207 @@
+"""Condition: give a lock up, wait to be told, take it again."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import time
+from collections.abc import Callable
+from typing import Any, Literal, TypeVar, final
+
+from simul._simul import Lock, RLock, _Condition, _Operation
+from simul.errors import TimeoutError as SimulTimeoutError
+from simul.sync.staged import Staged
+
+_T = TypeVar("_T")
+
+
+@final
+class Condition:
+    """Wait until something holds, and be told when it may; for any number of threads and event loops.
+
+    Args:
+        lock: The Lock or RLock that guards what is waited for; None makes a Lock.
+
+    Raises:
+        TypeError: ``lock`` is something else.
+
+    Cancellation:
+        A wait that is cancelled, or whose time is up, has the lock again before it raises, however long that takes; so
+        does one that Ctrl-C interrupts. If it had been told already, the next is told.
+
+    Threads and loops:
+        ``async with`` and ``await`` in a coroutine, ``with`` and ``.wait(timeout=None)`` anywhere else. Inside of a
+        running loop the latter stalls that loop, and warns. In a forked child nobody waits.
+
+    Example:
+        >>> import simul, threading
+        >>> condition, items = simul.Condition(), []
+        >>> def produce():
+        ...     with condition:
+        ...         items.append("item")
+        ...         condition.notify()
+        >>> threading.Thread(target=produce).start()
+        >>> with condition:
+        ...     condition.wait_for(lambda: items).wait()
+        ['item']
+    """
+
+    __slots__ = ("__weakref__", "_lock", "_waiting")
+
+    def __init__(self, lock: Lock | RLock | None = None) -> None:
+        if lock is None:
+            lock = Lock()
+        elif not isinstance(lock, Lock | RLock):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise TypeError(f"a Condition needs a simul.Lock or simul.RLock, not {type(lock).__name__}")
+        self._lock = lock
+        self._waiting = _Condition()
+
+    def acquire(self) -> _Operation[Literal[True]]:
+        """Acquire the lock, as its own ``acquire()``."""
+        return self._lock.acquire()
+
+    def acquire_nowait(self) -> bool:
+        """Acquire the lock if that needs no waiting; whether it did not."""
+        return self._lock.acquire_nowait()
+
+    def release(self) -> None:
+        """Release the lock, as its own ``release()``."""
+        self._lock.release()
+
+    def locked(self) -> bool:
+        """Whether somebody holds the lock."""
+        return self._lock.locked()
+
+    def wait(self) -> Staged[Literal[True]]:
+        """Give the lock up, wait to be told, have the lock again; True.
+
+        Returns:
+            A call that begins when it is awaited, or waited for with ``.wait(timeout=None)``. The time is that of being
+            told; the lock is waited for without limit.
+
+        Raises:
+            RuntimeError: The lock is not held.
+            simul.TimeoutError: It was not told in time.
+            simul.DeadlockError: The lock, once given up, would go to a task of the event loop that this call holds up.
+        """
+        return Staged("Condition.wait", self._await_told, self._wait_told)
+
+    def wait_for(self, predicate: Callable[[], _T]) -> Staged[_T]:
+        """Wait until ``predicate()`` is true, and return what it returned. It is called with the lock held.
+
+        Returns:
+            A call that begins when it is awaited, or waited for with ``.wait(timeout=None)``.
+
+        Raises:
+            RuntimeError: The lock is not held.
+            simul.TimeoutError: It did not become true in time.
+        """
+
+        async def awaited() -> _T:
+            while not (result := predicate()):
+                await self._await_told()
+            return result
+
+        def waited(timeout: float | None) -> _T:
+            end = math.inf if timeout is None else time.monotonic() + timeout
+            while not (result := predicate()):
+                self._wait_told(None if timeout is None else max(end - time.monotonic(), 0.0))
+            return result
+
+        return Staged("Condition.wait_for", awaited, waited)
+
+    def notify(self, n: int = 1) -> None:
+        """Tell up to ``n`` of those who wait, in the order of coming. They go on when they have the lock.
+
+        Raises:
+            RuntimeError: The lock is not held.
+        """
+        if not self._lock.locked():
+            raise RuntimeError("cannot notify on un-acquired lock")
+        self._waiting.notify(max(n, 0))
+
+    def notify_all(self) -> None:
+        """Tell everybody who waits.
+
+        Raises:
+            RuntimeError: The lock is not held.
+        """
+        self.notify(self._waiting.waiting())
+
+    def statistics(self) -> dict[str, Any]:
+        """How it stands: whether it is ``locked``, and how many are ``waiting`` to be told."""
+        return {"locked": self._lock.locked(), "waiting": self._waiting.waiting()}
+
+    async def _await_told(self) -> Literal[True]:
+        self._lock._before_wait(False)
+        # A place first: whoever has the lock next may tell at once.
+        place = self._waiting.join()
+        depth = self._lock._release_all()
+        told = False
+        try:
+            await place
+            told = True
+        finally:
+            cancelled = None
+            while True:
+                try:
+                    await self._lock._acquire_again(depth)
+                    break
+                except asyncio.CancelledError as error:
+                    cancelled = error
+            if cancelled is not None:
+                if told:
+                    # It will not act on it.
+                    self._waiting.notify(1)
+                try:
+                    raise cancelled
+                finally:
+                    cancelled = None  # or its traceback would keep this frame, and so itself
+        return True
+
+    def _wait_told(self, timeout: float | None) -> Literal[True]:
+        self._lock._before_wait(True)
+        place = self._waiting.join()
+        depth = self._lock._release_all()
+        told = False
+        try:
+            place.wait(timeout)
+            told = True
+        except SimulTimeoutError:
+            raise SimulTimeoutError("Condition.wait() was not told in time; the lock is held again") from None
+        finally:
+            interrupted: BaseException | None = None
+            while True:
+                try:
+                    self._lock._acquire_again(depth).wait()
+                    break
+                except (KeyboardInterrupt, asyncio.CancelledError) as error:
+                    interrupted = error
+            if interrupted is not None:
+                if told:
+                    self._waiting.notify(1)
+                try:
+                    raise interrupted
+                finally:
+                    interrupted = None
+        return True
+
+    async def __aenter__(self) -> None:
+        await self._lock.acquire()
+
+    async def __aexit__(self, *_raised: object) -> None:
+        self._lock.release()
+
+    def __enter__(self) -> None:
+        self._lock.__enter__()
+
+    def __exit__(self, *_raised: object) -> None:
+        self._lock.release()
+
+    def __reduce__(self) -> Any:
+        raise TypeError("a Condition cannot be pickled or copied: a copy would be another condition")
+
+    def __repr__(self) -> str:
+        word = "locked" if self._lock.locked() else "unlocked"
+        waiting = self._waiting.waiting()
+        return f"<simul.Condition [{word}, waiting:{waiting}]>" if waiting else f"<simul.Condition [{word}]>"
