@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import math
+import threading
 import time
 from collections.abc import Callable
 from typing import Any, Literal, TypeVar, final
 
-from simul._simul import Lock, RLock, _Condition, _Operation
+from simul._simul import Lock, RLock, _Condition, _Operation  # pyright: ignore[reportPrivateUsage]
 from simul.errors import TimeoutError as SimulTimeoutError
 from simul.sync.staged import Staged
 
@@ -46,7 +47,7 @@ class Condition:
         ['item']
     """
 
-    __slots__ = ("__weakref__", "_lock", "_waiting")
+    __slots__ = ("__weakref__", "_lock", "_lost", "_waiting")
 
     def __init__(self, lock: Lock | RLock | None = None) -> None:
         if lock is None:
@@ -55,6 +56,8 @@ class Condition:
             raise TypeError(f"a Condition needs a simul.Lock or simul.RLock, not {type(lock).__name__}")
         self._lock = lock
         self._waiting = _Condition()
+        # Threads on which a waiting coroutine was destroyed, until its `async with` has been left.
+        self._lost: list[int] = []
 
     def acquire(self) -> _Operation[Literal[True]]:
         """Acquire the lock, as its own ``acquire()``."""
@@ -133,19 +136,26 @@ class Condition:
         return {"locked": self._lock.locked(), "waiting": self._waiting.waiting()}
 
     async def _await_told(self) -> Literal[True]:
-        self._lock._before_wait(False)
+        self._lock._before_wait(blocking=False)  # noqa: SLF001
         # A place first: whoever has the lock next may tell at once.
         place = self._waiting.join()
-        depth = self._lock._release_all()
+        depth = self._lock._release_all()  # noqa: SLF001
         told = False
         try:
             await place
             told = True
+        except GeneratorExit:
+            # The coroutine is being destroyed, its loop has closed perhaps: nothing can be waited for any more.
+            place.close()
+            if not all(self._lock.acquire_nowait() for _ in range(depth)):
+                self._lost.append(threading.get_ident())
+            depth = 0
+            raise
         finally:
             cancelled = None
-            while True:
+            while depth:
                 try:
-                    await self._lock._acquire_again(depth)
+                    await self._lock._acquire_again(depth)  # noqa: SLF001
                     break
                 except asyncio.CancelledError as error:
                     cancelled = error
@@ -160,9 +170,9 @@ class Condition:
         return True
 
     def _wait_told(self, timeout: float | None) -> Literal[True]:
-        self._lock._before_wait(True)
+        self._lock._before_wait(blocking=True)  # noqa: SLF001
         place = self._waiting.join()
-        depth = self._lock._release_all()
+        depth = self._lock._release_all()  # noqa: SLF001
         told = False
         try:
             place.wait(timeout)
@@ -173,7 +183,7 @@ class Condition:
             interrupted: BaseException | None = None
             while True:
                 try:
-                    self._lock._acquire_again(depth).wait()
+                    self._lock._acquire_again(depth).wait()  # noqa: SLF001
                     break
                 except (KeyboardInterrupt, asyncio.CancelledError) as error:
                     interrupted = error
@@ -189,7 +199,11 @@ class Condition:
     async def __aenter__(self) -> None:
         await self._lock.acquire()
 
-    async def __aexit__(self, *_raised: object) -> None:
+    async def __aexit__(self, *raised: object) -> None:
+        if raised[:1] == (GeneratorExit,) and threading.get_ident() in self._lost:
+            # Destroyed while it did not hold the lock: somebody else may.
+            self._lost.remove(threading.get_ident())
+            return
         self._lock.release()
 
     def __enter__(self) -> None:

@@ -6,9 +6,8 @@ import warnings
 from collections.abc import Callable, Coroutine, Generator
 from datetime import timedelta
 from types import TracebackType
-from typing import Any, Self, TypeVar, final
+from typing import Any, TypeVar, final
 
-_T = TypeVar("_T")
 _T_co = TypeVar("_T_co", covariant=True)
 
 
@@ -89,18 +88,22 @@ class Staged(Coroutine[Any, Any, _T_co]):
 
     @property
     def cr_running(self) -> bool:
+        """Whether it takes a step right now."""
         return bool(getattr(self._coroutine, "cr_running", False))
 
     @property
     def cr_suspended(self) -> bool:
+        """Whether it waits between two steps."""
         return self._coroutine is not None and not self.cr_running and self.cr_frame is not None
 
     @property
     def cr_frame(self) -> Any:
+        """The frame of the step that it is in."""
         return getattr(self._coroutine, "cr_frame", None)
 
     @property
     def cr_await(self) -> Any:
+        """What that step waits for."""
         return getattr(self._coroutine, "cr_await", None)
 
     def __reduce__(self) -> Any:

@@ -160,7 +160,9 @@ fn warn_once_about_a_stalled_loop(py: Python<'_>, target: &Target) -> PyResult<(
     }
     seen.add(&place)?;
     let message = match target {
-        Target::Job(_) => ".wait() on a thread whose event loop is running stalls that loop: await the Job instead".into(),
+        Target::Job(_) => {
+            ".wait() on a thread whose event loop is running stalls that loop: await the Job instead".into()
+        }
         // A `with` came this way, too.
         Target::Operation(_) => format!(
             "{}() blocks a thread whose event loop is running, and stalls that loop: await it (`async with`) instead",

@@ -3,13 +3,12 @@
 use super::operation::Operation;
 use super::plain::{self, Plain};
 use super::ready::{Ready, ready};
-use crate::delivery::own_turn;
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::PyDict;
 use simul_core::{Error, Kind};
-use simul_sync::Barrier as Gate;
+use simul_sync::{Barrier as Gate, Entered};
 
 /// So many wait for each other; when the last one comes all go on. For any number of threads and event loops.
 ///
@@ -39,6 +38,26 @@ static WAIT: plain::Kind<Gate> = plain::Kind {
     name: "Barrier.wait",
     enter: Gate::enter,
     value: |py, number| Ok(number.into_pyobject(py)?.into_any().unbind()),
+    refusal: broken,
+};
+
+static RESET: plain::Kind<Gate> = plain::Kind {
+    name: "Barrier.reset",
+    enter: |gate| {
+        gate.reset();
+        Ok(Entered::Now(0))
+    },
+    value: |py, _number| Ok(py.None()),
+    refusal: broken,
+};
+
+static ABORT: plain::Kind<Gate> = plain::Kind {
+    name: "Barrier.abort",
+    enter: |gate| {
+        gate.abort();
+        Ok(Entered::Now(0))
+    },
+    value: |py, _number| Ok(py.None()),
     refusal: broken,
 };
 
@@ -78,18 +97,20 @@ impl Barrier {
         Plain::call(self.0.clone(), &WAIT)
     }
 
-    /// Send everybody who waits away with BrokenBarrierError; the barrier is as new. It is done at once; what is
-    /// returned may be awaited, as asyncio's.
-    fn reset(&self, py: Python<'_>) -> PyResult<Py<Ready>> {
-        own_turn::within(py, || self.0.reset())?;
-        ready(py)
+    /// Send everybody who waits away with BrokenBarrierError; the barrier is as new.
+    ///
+    /// Returns:
+    ///     A call that does it when it is awaited, or waited for with ``.wait()``. It never blocks.
+    fn reset(&self) -> Operation {
+        Plain::call(self.0.clone(), &RESET)
     }
 
-    /// Break it: everybody who waits or comes gets BrokenBarrierError, until it is reset. It is done at once; what is
-    /// returned may be awaited, as asyncio's.
-    fn abort(&self, py: Python<'_>) -> PyResult<Py<Ready>> {
-        own_turn::within(py, || self.0.abort())?;
-        ready(py)
+    /// Break it: everybody who waits or comes gets BrokenBarrierError, until it is reset.
+    ///
+    /// Returns:
+    ///     A call that does it when it is awaited, or waited for with ``.wait()``. It never blocks.
+    fn abort(&self) -> Operation {
+        Plain::call(self.0.clone(), &ABORT)
     }
 
     /// How many it takes.

@@ -26,12 +26,8 @@ use simul_sync::Event as Flag;
 #[pyclass(frozen, weakref, module = "simul", name = "Event")]
 pub(crate) struct Event(Flag);
 
-static WAIT: plain::Kind<Flag> = plain::Kind {
-    name: "Event.wait",
-    enter: |flag| Ok(flag.enter()),
-    value: plain::truth,
-    refusal: plain::by_kind,
-};
+static WAIT: plain::Kind<Flag> =
+    plain::Kind { name: "Event.wait", enter: |flag| Ok(flag.enter()), value: plain::truth, refusal: plain::by_kind };
 
 #[pymethods]
 impl Event {

@@ -17,8 +17,13 @@ pub(crate) enum Party {
     /// Its loop is asked of it when that matters.
     Task(Py<PyAny>),
     /// A loop between tasks, on this thread.
-    Callback { event_loop: Py<PyAny>, ident: u64 },
-    Thread { ident: u64 },
+    Callback {
+        event_loop: Py<PyAny>,
+        ident: u64,
+    },
+    Thread {
+        ident: u64,
+    },
 }
 
 impl Party {

@@ -1,5 +1,6 @@
 //! What is returned where a coroutine is expected and there is nothing to wait for: the end of an `async with`.
 
+use crate::delivery::waiter::thrown;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 
@@ -29,6 +30,17 @@ impl Ready {
 
     fn send(&self, _value: &Bound<'_, PyAny>) -> PyResult<()> {
         Err(pyo3::exceptions::PyStopIteration::new_err(()))
+    }
+
+    /// With this it is a coroutine object to those who ask, so that a task can be made of it.
+    #[pyo3(signature = (exception, value=None, traceback=None))]
+    fn throw(
+        &self,
+        exception: &Bound<'_, PyAny>,
+        value: Option<&Bound<'_, PyAny>>,
+        traceback: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<()> {
+        Err(thrown(exception, value, traceback)?)
     }
 
     fn close(&self) {}
