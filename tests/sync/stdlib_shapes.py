@@ -105,16 +105,16 @@ class ThreadingBarrier(Shape):
         try:
             return self.inner.wait().wait(self.timeout if timeout is None else timeout)
         except simul.TimeoutError:
-            self.inner.abort()
+            self.inner.abort().wait()
             raise threading.BrokenBarrierError from None
         except asyncio.BrokenBarrierError:
             raise threading.BrokenBarrierError from None
 
     def abort(self) -> None:
-        self.inner.abort()
+        self.inner.abort().wait()
 
     def reset(self) -> None:
-        self.inner.reset()
+        self.inner.reset().wait()
 
 
 def threading_type(name: str) -> type[Acquired]:

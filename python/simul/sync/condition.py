@@ -136,10 +136,10 @@ class Condition:
         return {"locked": self._lock.locked(), "waiting": self._waiting.waiting()}
 
     async def _await_told(self) -> Literal[True]:
-        self._lock._before_wait(blocking=False)  # noqa: SLF001
+        self._lock._before_wait(blocking=False)
         # A place first: whoever has the lock next may tell at once.
         place = self._waiting.join()
-        depth = self._lock._release_all()  # noqa: SLF001
+        depth = self._lock._release_all()
         told = False
         try:
             await place
@@ -155,7 +155,7 @@ class Condition:
             cancelled = None
             while depth:
                 try:
-                    await self._lock._acquire_again(depth)  # noqa: SLF001
+                    await self._lock._acquire_again(depth)
                     break
                 except asyncio.CancelledError as error:
                     cancelled = error
@@ -170,9 +170,9 @@ class Condition:
         return True
 
     def _wait_told(self, timeout: float | None) -> Literal[True]:
-        self._lock._before_wait(blocking=True)  # noqa: SLF001
+        self._lock._before_wait(blocking=True)
         place = self._waiting.join()
-        depth = self._lock._release_all()  # noqa: SLF001
+        depth = self._lock._release_all()
         told = False
         try:
             place.wait(timeout)
@@ -183,7 +183,7 @@ class Condition:
             interrupted: BaseException | None = None
             while True:
                 try:
-                    self._lock._acquire_again(depth).wait()  # noqa: SLF001
+                    self._lock._acquire_again(depth).wait()
                     break
                 except (KeyboardInterrupt, asyncio.CancelledError) as error:
                     interrupted = error

@@ -89,7 +89,7 @@ impl Operation {
     /// A call that has its place in the line already.
     pub(crate) fn begun(call: Box<dyn Call>, header: Arc<dyn AsHeader>) -> Self {
         let name = call.name();
-        Self { state: Mutex::new(State::Waiting(call)), header: OnceLock::from(header), name }
+        Self { state: Mutex::new(State::Waiting(call)), header: OnceLock::from(header), name, site: None }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
