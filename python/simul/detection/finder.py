@@ -1,7 +1,7 @@
 """Which event loops turn, and on which thread: read off the threads' frames, nothing is patched.
 
 What can be seen: every loop that asyncio itself runs, by its frames. uvloop, which has no frames of its own, by
-``asyncio.Runner`` (so ``asyncio.run``, ``uvloop.run``, pytest-asyncio); from Python 3.13 by the variable or the attribute
+``asyncio.Runner`` (so ``asyncio.run``, ``uvloop.run``, pytest-asyncio); from Python 3.13 by the variable or attribute
 that the function which runs it keeps it in; before Python 3.14 by its current task. Every loop that was alive when
 detection began, that a Job or a primitive of simul was awaited on, or that was handed to ``simul.debug(loop=...)``.
 """
