@@ -164,3 +164,30 @@ async def flights(lock: simul.SmartLock) -> None:
     assert_type(await asyncio.create_task(lock.run_once(load, 1, key="k")), bytes)
     lock.run_once(load, "1", key="k")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType, reportUnusedCoroutine]
     lock.run_once(load, 1)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue, reportUnusedCoroutine]
+
+
+def _square(number: int, *, scale: float = 1.0) -> float:
+    return number * scale
+
+
+async def _double(number: int) -> str:
+    return str(number * 2)
+
+
+async def a_thread_gives_what_the_function_gives() -> None:
+    assert_type(await simul.to_thread(_square, 1), float)
+    assert_type(await simul.to_thread(_square, 1, scale=2.0), float)
+    assert_type(await simul.to_thread(_square, 1, abandon_on_cancel=True), float)
+    assert_type(await simul.to_thread(_square, 1, scale=2.0, abandon_on_cancel=True), float)
+
+
+def a_worker_gets_what_the_loop_gives() -> None:
+    assert_type(simul.from_thread.run(_double, 1), str)
+    assert_type(simul.from_thread.run_sync(_square, 1, scale=2.0), float)
+
+
+def a_portal_gives_what_the_coroutine_gives(portal: simul.Portal, agen: AsyncGenerator[int, None]) -> None:
+    assert_type(portal.call(_double, 1), str)
+    assert_type(portal.call(_square, 1), float)
+    assert_type(portal.start_soon(_double, 1).result(), str)
+    assert_type(portal.wrap_agen(agen), Generator[int, Any, None])
