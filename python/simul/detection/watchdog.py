@@ -84,8 +84,8 @@ class Watched:
         self.beats += 1
         self.at = now
         self.looks.clear()
-        if self.thread is None or self.thread != threading.get_ident():
-            self.thread, self.thread_name = threading.get_ident(), threading.current_thread().name
+        # Its name is found at the next look: asking for it here would make up a thread where Python did not start it.
+        self.thread = threading.get_ident()
         if not watchdog.is_on:
             if self._origin_before is not None:
                 sys.set_coroutine_origin_tracking_depth(self._origin_before)
