@@ -256,7 +256,8 @@ impl Crossing {
         let (seat, newly) = {
             let mut state = this.state();
             let running = state.stage == Stage::Running;
-            let newly = running && !state.abandoned;
+            // What a closed loop leaves to the collector was not abandoned by anybody.
+            let newly = running && !state.abandoned && !state.closed;
             if newly {
                 state.abandoned = true;
                 state.told = true;
