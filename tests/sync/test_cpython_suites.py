@@ -14,8 +14,6 @@ from typing import Any
 
 import pytest
 
-import simul
-
 from . import stdlib_shapes as shapes
 
 pytest.importorskip("test.support", reason="this interpreter ships without CPython's tests")
@@ -51,103 +49,84 @@ def against_simul(source: type, left_out: dict[str, str], **attributes: Any) -> 
     return type(source.__name__, bases, attributes)
 
 
-def has(*names: str) -> bool:
-    return all(hasattr(simul, name) for name in names)
-
-
 locks = of_cpython("test.lock_tests")
 
-if has("Lock"):
-    ThreadingLock = against_simul(
-        locks.LockTests,
-        {"test_repr": REPR, "test_locked_repr": REPR, "test_at_fork_reinit": FORK},
-        locktype=shapes.threading_type("Lock"),
-    )
-if has("RLock"):
-    ThreadingRLock = against_simul(
-        locks.RLockTests,
-        {
-            "test_repr": REPR,
-            "test_locked_repr": REPR,
-            "test_release_save_unacquired": INSIDES,
-            "test_recursion_count": INSIDES,
-            "test__is_owned": INSIDES,
-        },
-        locktype=shapes.threading_type("RLock"),
-    )
-if has("Event"):
-    ThreadingEvent = against_simul(
-        locks.EventTests, {"test_repr": REPR, "test_at_fork_reinit": FORK}, eventtype=shapes.ThreadingEvent
-    )
-if has("Condition"):
-    ThreadingCondition = against_simul(
-        locks.ConditionTests, {"test_acquire": RLOCK}, condtype=shapes.ThreadingCondition
-    )
-if has("Semaphore"):
-    ThreadingSemaphore = against_simul(
-        locks.SemaphoreTests, {"test_repr": REPR}, semtype=shapes.threading_type("Semaphore")
-    )
-    ThreadingBoundedSemaphore = against_simul(
-        locks.BoundedSemaphoreTests, {"test_repr": REPR}, semtype=shapes.threading_type("BoundedSemaphore")
-    )
-if has("Barrier"):
-    ThreadingBarrier = against_simul(
-        locks.BarrierTests, {"test_repr": REPR, "test_action": ACTION}, barriertype=shapes.ThreadingBarrier
-    )
-
-asyncio_locks = of_cpython("test.test_asyncio.test_locks")
-asyncio_locks.asyncio = shapes.AsyncioModule(
-    tuple(n for n in ("Lock", "Semaphore", "BoundedSemaphore", "Event", "Condition", "Barrier") if has(n))
+ThreadingLock = against_simul(
+    locks.LockTests,
+    {"test_repr": REPR, "test_locked_repr": REPR, "test_at_fork_reinit": FORK},
+    locktype=shapes.threading_type("Lock"),
+)
+ThreadingRLock = against_simul(
+    locks.RLockTests,
+    {
+        "test_repr": REPR,
+        "test_locked_repr": REPR,
+        "test_release_save_unacquired": INSIDES,
+        "test_recursion_count": INSIDES,
+        "test__is_owned": INSIDES,
+    },
+    locktype=shapes.threading_type("RLock"),
+)
+ThreadingEvent = against_simul(
+    locks.EventTests, {"test_repr": REPR, "test_at_fork_reinit": FORK}, eventtype=shapes.ThreadingEvent
+)
+ThreadingCondition = against_simul(locks.ConditionTests, {"test_acquire": RLOCK}, condtype=shapes.ThreadingCondition)
+ThreadingSemaphore = against_simul(
+    locks.SemaphoreTests, {"test_repr": REPR}, semtype=shapes.threading_type("Semaphore")
+)
+ThreadingBoundedSemaphore = against_simul(
+    locks.BoundedSemaphoreTests, {"test_repr": REPR}, semtype=shapes.threading_type("BoundedSemaphore")
+)
+ThreadingBarrier = against_simul(
+    locks.BarrierTests, {"test_repr": REPR, "test_action": ACTION}, barriertype=shapes.ThreadingBarrier
 )
 
-if has("Lock"):
-    AsyncioLock = against_simul(
-        asyncio_locks.LockTests,
-        {"test_repr": REPR, "test_cancel_race": INSIDES, "test_lock_doesnt_accept_loop_parameter": LOOP},
-    )
-if has("Event"):
-    AsyncioEvent = against_simul(asyncio_locks.EventTests, {"test_repr": REPR, "test_clear_with_waiters": GRANTED})
-if has("Condition"):
-    AsyncioCondition = against_simul(
-        asyncio_locks.ConditionTests,
-        {"test_repr": REPR, "test_ambiguous_loops": ANY_LOOP, "test_explicit_lock": INSIDES},
-    )
-if has("Semaphore"):
-    AsyncioSemaphore = against_simul(
-        asyncio_locks.SemaphoreTests, {"test_repr": REPR, "test_acquire_fifo_order_2": GRANTED}
-    )
-if has("Barrier"):
-    AsyncioBarrier = against_simul(
-        asyncio_locks.BarrierTests,
-        {
-            "test_repr": REPR,
-            "test_barrier": REPR,
-            "test_filling_task_by_task": REPR,
-            "test_draining_state": REPR,
-            "test_reset_barrier_when_tasks_half_draining": GRANTED,
-            "test_reset_barrier_when_tasks_half_draining_half_blocking": GRANTED,
-            "test_reset_barrier_while_tasks_draining": GRANTED,
-            "test_abort_barrier_when_tasks_half_draining_half_blocking": GRANTED,
-        },
-    )
+asyncio_locks = of_cpython("test.test_asyncio.test_locks")
+asyncio_locks.asyncio = shapes.AsyncioModule(("Lock", "Semaphore", "BoundedSemaphore", "Event", "Condition", "Barrier"))
 
-if has("Queue", "LifoQueue", "PriorityQueue"):
-    queues = of_cpython("test.test_queue")
-    ThreadingQueue = against_simul(queues.QueueTest, {}, queue=shapes.queue_module())
-    ThreadingLifoQueue = against_simul(queues.LifoQueueTest, {}, queue=shapes.queue_module())
-    ThreadingPriorityQueue = against_simul(queues.PriorityQueueTest, {}, queue=shapes.queue_module())
+AsyncioLock = against_simul(
+    asyncio_locks.LockTests,
+    {"test_repr": REPR, "test_cancel_race": INSIDES, "test_lock_doesnt_accept_loop_parameter": LOOP},
+)
+AsyncioEvent = against_simul(asyncio_locks.EventTests, {"test_repr": REPR, "test_clear_with_waiters": GRANTED})
+AsyncioCondition = against_simul(
+    asyncio_locks.ConditionTests,
+    {"test_repr": REPR, "test_ambiguous_loops": ANY_LOOP, "test_explicit_lock": INSIDES},
+)
+AsyncioSemaphore = against_simul(
+    asyncio_locks.SemaphoreTests,
+    {"test_repr": REPR, "test_acquire_fifo_order_2": GRANTED, "test_acquire_fifo_order_4": GRANTED},
+)
+AsyncioBarrier = against_simul(
+    asyncio_locks.BarrierTests,
+    {
+        "test_repr": REPR,
+        "test_barrier": REPR,
+        "test_filling_task_by_task": REPR,
+        "test_draining_state": REPR,
+        "test_reset_barrier_when_tasks_half_draining": GRANTED,
+        "test_reset_barrier_when_tasks_half_draining_half_blocking": GRANTED,
+        "test_reset_barrier_while_tasks_draining": GRANTED,
+        "test_abort_barrier_when_tasks_half_draining_half_blocking": GRANTED,
+    },
+)
 
-    asyncio_queues = of_cpython("test.test_asyncio.test_queues")
-    asyncio_queues.asyncio = shapes.AsyncioModule(("Queue", "LifoQueue", "PriorityQueue"))
-    for _name, _tests in vars(asyncio_queues).copy().items():
-        if isinstance(_tests, type) and issubclass(_tests, unittest.TestCase):
-            globals()[f"Asyncio{_name}"] = against_simul(
-                _tests,
-                {
-                    "test_generic_alias": SHAPE,
-                    "test_repr": REPR,
-                    "test_str": REPR,
-                    "test_get_with_putters": INSIDES,
-                    "test_float_maxsize": WHOLE,
-                },
-            )
+queues = of_cpython("test.test_queue")
+ThreadingQueue = against_simul(queues.QueueTest, {}, queue=shapes.queue_module())
+ThreadingLifoQueue = against_simul(queues.LifoQueueTest, {}, queue=shapes.queue_module())
+ThreadingPriorityQueue = against_simul(queues.PriorityQueueTest, {}, queue=shapes.queue_module())
+
+asyncio_queues = of_cpython("test.test_asyncio.test_queues")
+asyncio_queues.asyncio = shapes.AsyncioModule(("Queue", "LifoQueue", "PriorityQueue"))
+for _name, _tests in vars(asyncio_queues).copy().items():
+    if isinstance(_tests, type) and issubclass(_tests, unittest.TestCase):
+        globals()[f"Asyncio{_name}"] = against_simul(
+            _tests,
+            {
+                "test_generic_alias": SHAPE,
+                "test_repr": REPR,
+                "test_str": REPR,
+                "test_get_with_putters": INSIDES,
+                "test_float_maxsize": WHOLE,
+            },
+        )
