@@ -27,10 +27,9 @@ CHECKS = {
                 ready.set()
                 await loop.run_in_executor(None, closed.wait)
             loop.run_until_complete(start())
-            lock.release()  # granted to the loop that ends now
-            times.append(time.monotonic())
             loop.run_until_complete(loop.shutdown_default_executor())
-            times[0] = time.monotonic()
+            lock.release()  # granted to the loop that ends now, and that does not turn again
+            times.append(time.monotonic())
             loop.close()
         thread = threading.Thread(target=die)
         thread.start()
