@@ -25,13 +25,6 @@ impl<G: Send> Line<G> {
     pub fn join(&mut self) -> Arc<Core<G>> {
         self.join_as(())
     }
-
-    /// Takes the first place: for one who was here before and gave its turn back.
-    pub fn join_first(&mut self) -> Arc<Core<G>> {
-        let core = Arc::new(Core::default());
-        self.waiting.push_front((core.clone(), ()));
-        core
-    }
 }
 
 impl<G: Send, T> Line<G, T> {

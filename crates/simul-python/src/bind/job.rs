@@ -8,7 +8,7 @@ use crate::delivery::site::Site;
 use crate::delivery::target::Target;
 use crate::delivery::upcall::{Family, Upcall};
 use crate::delivery::waiter::{LoopWaiter, thrown};
-use crate::delivery::{blocking, exit, nesting, running};
+use crate::delivery::{blocking, exit, running};
 use crate::detection::forgotten;
 use pyo3::exceptions::{PyAttributeError, PyResourceWarning, PyStopIteration, PyTypeError};
 use pyo3::gc::{PyTraverseError, PyVisit};
@@ -16,7 +16,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyString;
 use simul_engine::job::forked;
 use simul_wake::inbox::Notice;
-use simul_wake::{Core, Header, Join, Waiter, gate};
+use simul_wake::{Header, Join, Waiter, gate};
 use std::mem::ManuallyDrop;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -50,8 +50,6 @@ pub(crate) struct Job {
     site: Option<Site>,
     /// Python code that the engine may ask for while the work goes on.
     upcall: Option<Arc<Upcall>>,
-    /// The event loop without whose turning the work cannot end.
-    needs: Option<Py<PyAny>>,
     /// Awaited, waited for, cancelled or detached at least once.
     touched: AtomicBool,
     /// Somebody has asked for the outcome.
@@ -84,42 +82,17 @@ impl Job {
         blocking::refuse_at_exit(py)?;
         exit::ensure_hook(py)?;
         let (core, name) = start().into_core();
-        Ok(Self::of_core(py, core, name, convert))
-    }
-
-    /// Wraps a Core that somebody settles.
-    pub(crate) fn of_core<T: Send + 'static>(
-        py: Python<'_>,
-        core: Arc<Core<T>>,
-        name: &'static str,
-        convert: impl FnOnce(Python<'_>, T) -> PyResult<Py<PyAny>> + Send + 'static,
-    ) -> Self {
-        Self {
+        Ok(Self {
             work: ManuallyDrop::new(Box::new(Typed::new(core, convert))),
             settled: OnceLock::new(),
             converting: AtomicU64::new(0),
             name,
             site: Site::of_caller(py),
             upcall: None,
-            needs: None,
             touched: AtomicBool::new(false),
             read: AtomicBool::new(false),
             detached: AtomicBool::new(false),
-        }
-    }
-
-    /// Says that it cannot end unless this event loop turns.
-    pub(crate) fn needing(mut self, event_loop: Option<Py<PyAny>>) -> Self {
-        self.needs = event_loop;
-        self
-    }
-
-    /// Refuses a wait that could never end: the loop that the work needs stands still until this thread goes on.
-    pub(crate) fn refuse_nested(&self, py: Python<'_>, running: Option<&Bound<'_, PyAny>>) -> PyResult<()> {
-        match self.needs.as_ref().filter(|_| !self.has_ended()) {
-            Some(needs) => nesting::refuse(py, self.name, needs.bind(py), running),
-            None => Ok(()),
-        }
+        })
     }
 
     /// Wraps running work whose waiters run the family's upcall.
@@ -525,7 +498,6 @@ impl Job {
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
-        visit.call(&self.needs)?;
         // The outcome is written once, by an attached thread; engine threads never see it.
         match self.settled.get() {
             Some(Settled::Value(value)) => visit.call(value),

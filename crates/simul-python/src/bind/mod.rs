@@ -6,7 +6,6 @@ pub(crate) mod errors;
 pub(crate) mod git;
 pub(crate) mod job;
 pub(crate) mod outcome;
-pub(crate) mod promise;
 pub(crate) mod sync;
 pub(crate) mod table;
 pub(crate) mod testing;
@@ -15,7 +14,6 @@ use pyo3::prelude::*;
 
 pub(crate) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<job::Job>()?;
-    module.add_class::<promise::Promise>()?;
     module.add_function(wrap_pyfunction!(crate::delivery::nesting::block, module)?)?;
     module.add_function(wrap_pyfunction!(crate::delivery::nesting::unblock, module)?)?;
     module.add_function(wrap_pyfunction!(crate::delivery::nesting::is_blocked, module)?)?;

@@ -30,7 +30,6 @@ pub(crate) fn wait(py: Python<'_>, target: &Target, timeout: Option<Duration>) -
     }
     refuse_at_exit(py)?;
     let event_loop = running::event_loop(py)?;
-    target.refuse_nested(py, event_loop.as_ref())?;
     let task = match &event_loop {
         Some(event_loop) => {
             warn_once_about_a_stalled_loop(py, target)?;

@@ -93,14 +93,6 @@ impl Target {
         }
     }
 
-    /// Refuses a wait that could never end. An operation has asked when it joined its line.
-    pub(crate) fn refuse_nested(&self, py: Python<'_>, running: Option<&Bound<'_, PyAny>>) -> PyResult<()> {
-        match self {
-            Self::Job(job) => job.get().refuse_nested(py, running),
-            Self::Operation(_) => Ok(()),
-        }
-    }
-
     pub(crate) fn traverse(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
         match self {
             Self::Job(job) => visit.call(job),

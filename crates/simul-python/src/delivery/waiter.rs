@@ -89,7 +89,6 @@ impl LoopWaiter {
         let event_loop = running::event_loop(py)?.ok_or_else(|| {
             PyRuntimeError::new_err("no running event loop: await a Job in a coroutine, or call .wait() on it")
         })?;
-        target.refuse_nested(py, None)?;
         let inbox = LoopInbox::of(&event_loop)?;
         let key = inbox.get().sit(Sitter::Waiter(slf.clone().unbind()));
         match target.join(Waiter::Slot(inbox.get().shared().clone(), key)) {

@@ -70,7 +70,7 @@ fn broken(py: Python<'_>, error: &Error) -> PyErr {
     let class = CLASS.get_or_try_init(py, || {
         py.import("asyncio").and_then(|asyncio| asyncio.getattr("BrokenBarrierError")).map(Bound::unbind)
     });
-    match class.and_then(|class| class.bind(py).call1((error.to_string(),)).map_err(Into::into)) {
+    match class.and_then(|class| class.bind(py).call1((error.to_string(),))) {
         Ok(raised) => PyErr::from_value(raised),
         Err(failed) => failed,
     }
