@@ -34,7 +34,7 @@ def server():
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Answer)
     server.daemon_threads = True
     server.ports = set()
-    server.address = "http://127.0.0.1:{}".format(server.server_address[1])
+    server.address = f"http://127.0.0.1:{server.server_address[1]}"
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
     yield server

@@ -581,3 +581,27 @@ def test_workers_make_no_frames_for_tracebacks_to_hold(run):
             depth, traceback = depth + 1, traceback.tb_next
         depths.append(depth)
     assert depths == [3, 3, 3]
+
+
+def test_a_process_forked_in_a_worker_has_loops_of_its_own(child, loop_kind):
+    child(
+        """
+        import simul
+        @simul.smartasync
+        async def answer():
+            await asyncio.sleep(0)
+            return 7
+        def work():
+            pid = os.fork()
+            if pid == 0:
+                try:
+                    os._exit(answer())
+                finally:
+                    os._exit(1)
+            return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+        async def main():
+            return await simul.to_thread(work), await answer()
+        assert run(main(), arguments[0]) == (7, 7)
+        """,
+        loop_kind,
+    )

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import atexit
+import os
 import sys
 import threading
 from contextvars import Context
@@ -54,6 +55,17 @@ def _serve(worker: _simul._Worker) -> None:
         # An idle thread keeps nothing alive.
         parent.crossing = None
         del following, crossing, function, arguments, keywords
+
+
+def _forget_parent() -> None:
+    """The child's only thread may be the copy of a worker; the loop that awaits that one is in the parent process."""
+    if here.parent is not None:
+        here.parent = here.token = None
+        _simul.set_thread_parent(None)
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_parent)
 
 
 def _wait_at_exit() -> None:
