@@ -109,6 +109,24 @@ def test_blocking_a_loop_that_is_ahead_in_the_line_is_refused_whoever_holds_it(r
     run(main)
 
 
+def test_a_second_await_of_one_call_is_refused_and_takes_nothing_from_the_first(run):
+    async def main():
+        lock = simul.Lock()
+        async with lock:
+            call = lock.acquire()
+            first = asyncio.ensure_future(call)
+            await asyncio.sleep(0)
+            second = asyncio.ensure_future(call)
+            with pytest.raises(RuntimeError, match="being awaited already"):
+                await second
+            with pytest.raises(RuntimeError, match="being awaited already"):
+                call.wait()
+            assert lock.statistics()["waiting"] == 1
+        assert await first is True
+
+    run(main)
+
+
 def test_a_call_that_is_never_awaited_takes_nothing_and_says_so():
     lock = simul.Lock()
     with pytest.warns(RuntimeWarning, match=r"Lock\.acquire' was never awaited"):

@@ -83,6 +83,19 @@ def _renewed() -> Loops:
     return loops
 
 
+def _let_inherited_tasks_be() -> None:
+    """In a forked child, the tasks that were left on this thread's loops are the parent's: they end there."""
+    loops = loops_of_this_thread()
+    if loops is not None:
+        for one in (loops.main, *loops.sides):
+            for task in asyncio.all_tasks(one.event_loop):
+                task._log_destroy_pending = False  # type: ignore[attr-defined]
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_let_inherited_tasks_be)
+
+
 _hooked: set[int] = set()
 
 

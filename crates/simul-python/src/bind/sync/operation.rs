@@ -14,6 +14,7 @@ use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use simul_core::{Error, Kind};
 use simul_wake::{AsHeader, Header, gate};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 /// Who asks: a task that can be suspended, or a thread that would be blocked.
@@ -74,6 +75,8 @@ enum State {
 pub(crate) struct Operation {
     /// Touched by attached threads only, never across a call into Python.
     state: Mutex<State>,
+    /// Somebody awaits it, or waits for it.
+    claimed: AtomicBool,
     header: OnceLock<Arc<dyn AsHeader>>,
     name: &'static str,
     /// The line that made it, while detection is on.
@@ -83,13 +86,25 @@ pub(crate) struct Operation {
 impl Operation {
     pub(crate) fn new(call: Box<dyn Call>) -> Self {
         let name = call.name();
-        Self { state: Mutex::new(State::Fresh(call)), header: OnceLock::new(), name, site: forgotten::site() }
+        Self {
+            state: Mutex::new(State::Fresh(call)),
+            claimed: AtomicBool::new(false),
+            header: OnceLock::new(),
+            name,
+            site: forgotten::site(),
+        }
     }
 
     /// A call that has its place in the line already.
     pub(crate) fn begun(call: Box<dyn Call>, header: Arc<dyn AsHeader>) -> Self {
         let name = call.name();
-        Self { state: Mutex::new(State::Waiting(call)), header: OnceLock::from(header), name, site: None }
+        Self {
+            state: Mutex::new(State::Waiting(call)),
+            claimed: AtomicBool::new(false),
+            header: OnceLock::from(header),
+            name,
+            site: None,
+        }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -126,10 +141,18 @@ impl Operation {
         let mut call = {
             let mut state = self.state();
             match std::mem::replace(&mut *state, State::Beginning) {
-                State::Fresh(call) => call,
+                State::Fresh(call) => {
+                    self.claimed.store(true, Ordering::Relaxed);
+                    call
+                }
                 State::Waiting(call) => {
                     *state = State::Waiting(call);
-                    return Ok(None);
+                    let ended = self.header().is_some_and(|header| header.is_inherited() || header.is_done());
+                    // One step more before the end comes from somebody else, who would take the first one's place.
+                    return match self.claimed.swap(true, Ordering::Relaxed) && !ended {
+                        true => Err(self.busy()),
+                        false => Ok(None),
+                    };
                 }
                 State::Beginning => return Err(self.busy()),
                 State::Ended => {
