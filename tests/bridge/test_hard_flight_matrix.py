@@ -131,7 +131,8 @@ def test_the_leaders_loop_ends_and_the_others_get_a_value_all_the_same(callers, 
     for other in asyncio.all_tasks(loop):
         other._log_destroy_pending = False
     loop.close()
-    until(lambda: work.runs > runs and work.waiting)
+    # All have asked again; one that is late would find the run ended, and begin another.
+    until(lambda: work.runs > runs and work.waiting and waiters(lock) == 5)
     work.finish()
     assert [thread.join() for thread in threads] == ["value"] * 5
     assert work.runs == runs + 1

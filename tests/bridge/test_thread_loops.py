@@ -265,9 +265,9 @@ def test_a_daemon_thread_in_a_call_does_not_disturb_the_exit(child, call):
     child(
         f"""
         import simul
-        entered = threading.Event()
+        entered = threading.Semaphore(0)
         async def wait():
-            entered.set()
+            entered.release()
             while True:
                 await asyncio.sleep(0.001)
         smart = simul.smartasync(wait)
@@ -276,6 +276,7 @@ def test_a_daemon_thread_in_a_call_does_not_disturb_the_exit(child, call):
         threads = [threading.Thread(target=lambda: {call}, daemon=True) for _ in range(3)]
         for thread in threads:
             thread.start()
-        entered.wait()
+        for _ in threads:
+            entered.acquire()
         """
     )

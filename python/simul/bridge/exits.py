@@ -42,10 +42,11 @@ class _Exits:
             with contextlib.suppress(RuntimeError):  # it has been closed meanwhile
                 loop.call_soon_threadsafe(self.sleep)
         deadline = time.monotonic() + _PATIENCE_SECONDS
-        while time.monotonic() < deadline and any(
-            one.busy and thread not in self.asleep for one, thread in list(self.known.items())
-        ):
+        while time.monotonic() < deadline and (_simul.calls_beginning() or self.is_busy()):
             time.sleep(0.001)
+
+    def is_busy(self) -> bool:
+        return any(one.busy and thread not in self.asleep for one, thread in list(self.known.items()))
 
     def sleep(self) -> None:
         self.asleep.add(threading.get_ident())

@@ -14,7 +14,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
 use simul_wake::{gate, generation};
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::Instant;
 
 /// What calls have left on a loop gets a turn at least this often while calls go on, also when they need none.
@@ -44,6 +44,28 @@ static REFUSED: AtomicBool = AtomicBool::new(false);
 #[pyo3(name = "refuse_calls")]
 pub(crate) fn refuse_calls() {
     REFUSED.store(true, Ordering::Release);
+}
+
+/// How many threads make their first loop just now: Python code under compiled frames.
+static BEGINNING: AtomicUsize = AtomicUsize::new(0);
+
+/// How many threads are about to make their first call.
+#[pyfunction]
+#[pyo3(name = "calls_beginning")]
+pub(crate) fn calls_beginning() -> usize {
+    BEGINNING.load(Ordering::Acquire)
+}
+
+/// Sleeps for good, after `last`, if the interpreter is about to go and this is not the main thread.
+#[inline]
+fn sleep_if_refused<T>(py: Python<'_>, last: impl FnOnce() -> T + Send) -> PyResult<()> {
+    if REFUSED.load(Ordering::Acquire) && !blocking::is_main_thread(py)? {
+        py.detach(|| {
+            last();
+            gate::park_forever()
+        });
+    }
+    Ok(())
 }
 
 /// A loop on which calls run.
@@ -78,8 +100,11 @@ impl ThreadLoop {
         match thread_state::thread_loop(py)? {
             Some(found) => Ok(found),
             None => {
-                let made = Switches::of(py)?.thread_loop.bind(py).call_method0(intern!(py, "renew"))?;
-                Ok(made.cast_into::<Self>()?)
+                BEGINNING.fetch_add(1, Ordering::AcqRel);
+                let made = sleep_if_refused(py, || BEGINNING.fetch_sub(1, Ordering::AcqRel))
+                    .and_then(|()| Switches::of(py)?.thread_loop.bind(py).call_method0(intern!(py, "renew")));
+                BEGINNING.fetch_sub(1, Ordering::AcqRel);
+                Ok(made?.cast_into::<Self>()?)
             }
         }
     }
@@ -99,9 +124,7 @@ impl ThreadLoop {
     #[inline]
     pub(crate) fn run<'py>(&self, coroutine: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
         let py = coroutine.py();
-        if REFUSED.load(Ordering::Acquire) && !blocking::is_main_thread(py)? {
-            py.detach(|| gate::park_forever());
-        }
+        sleep_if_refused(py, || ())?;
         let switches = Switches::of(py)?;
         self.busy.store(true, Ordering::Relaxed);
         let outcome = match self.step(switches, coroutine) {

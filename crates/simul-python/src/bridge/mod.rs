@@ -43,6 +43,7 @@ pub(crate) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(workers::workers_at_exit, module)?)?;
     module.add_function(wrap_pyfunction!(workers::ensure_exit_hook, module)?)?;
     module.add_function(wrap_pyfunction!(first_step::refuse_calls, module)?)?;
+    module.add_function(wrap_pyfunction!(first_step::calls_beginning, module)?)?;
     thread_state::register(module)?;
     own_context::register(module)?;
     mode::register(module)?;
