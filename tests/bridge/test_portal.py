@@ -368,7 +368,11 @@ def test_ctrl_c_cancels_the_call_and_lets_it_clean_up(starting_child):
     running = starting_child(
         """
         import simul
+        def waits():
+            return sys._current_frames()[threading.main_thread().ident].f_code.co_name == "wait"
         async def stay():
+            while not waits():
+                await asyncio.sleep(0)
             say("in")
             try:
                 await asyncio.Event().wait()
