@@ -83,17 +83,29 @@ def _renewed() -> Loops:
     return loops
 
 
-def _let_inherited_tasks_be() -> None:
-    """In a forked child, the tasks that were left on this thread's loops are the parent's: they end there."""
-    loops = loops_of_this_thread()
-    if loops is not None:
-        for one in (loops.main, *loops.sides):
-            for task in asyncio.all_tasks(one.event_loop):
-                task._log_destroy_pending = False  # type: ignore[attr-defined]
+class _AtFork(threading.local):
+    """The tasks that are left on this thread's loops: in a forked child they are the parent's, and end there."""
+
+    # Found before the fork: from Python 3.14 a child knows of no tasks.
+    left: tuple[Task[Any], ...] = ()
+
+    def before(self) -> None:
+        loops = loops_of_this_thread()
+        if loops is not None:
+            self.left = tuple(task for one in (loops.main, *loops.sides) for task in asyncio.all_tasks(one.event_loop))
+
+    def in_parent(self) -> None:
+        self.left = ()
+
+    def in_child(self) -> None:
+        for task in self.left:
+            task._log_destroy_pending = False  # type: ignore[attr-defined]
+        self.left = ()
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_let_inherited_tasks_be)
+    _at_fork = _AtFork()
+    os.register_at_fork(before=_at_fork.before, after_in_parent=_at_fork.in_parent, after_in_child=_at_fork.in_child)
 
 
 _hooked: set[int] = set()

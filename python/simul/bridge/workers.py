@@ -58,9 +58,11 @@ def _serve(worker: _simul._Worker) -> None:
 
 
 def _forget_parent() -> None:
-    """The child's only thread may be the copy of a worker; the loop that awaits that one is in the parent process."""
+    """The child's only thread may be the copy of a worker; the loop that awaits that one is in the parent process.
+
+    Bridged calls get a loop of their own there; ``from_thread`` says that the process was forked.
+    """
     if here.parent is not None:
-        here.parent = here.token = None
         _simul.set_thread_parent(None)
 
 
