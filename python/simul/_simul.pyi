@@ -21,6 +21,8 @@ from typing import (
     overload,
 )
 
+from typing_extensions import disjoint_base
+
 from simul.errors import RepoError
 from simul.git.events import Event as _GitEvent
 from simul.git.records import Author, Branch, Change, Commit, Hunk, Line, Ownership
@@ -183,6 +185,7 @@ class RLock:
     def __enter__(self) -> None: ...
     def __exit__(self, _class: object = None, _raised: object = None, _traceback: object = None) -> None: ...
 
+@disjoint_base
 class Semaphore:
     """So many holders at a time, first come, first served; for any number of threads and event loops."""
 
@@ -228,6 +231,7 @@ class CapacityLimiter:
     def __enter__(self) -> None: ...
     def __exit__(self, *_raised: object) -> None: ...
 
+@disjoint_base
 class Queue(Generic[_T]):
     """Hands items over, the oldest first; for any number of threads and event loops."""
 
