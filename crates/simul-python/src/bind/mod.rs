@@ -16,7 +16,6 @@ pub(crate) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<job::Job>()?;
     module.add_function(wrap_pyfunction!(crate::delivery::nesting::block, module)?)?;
     module.add_function(wrap_pyfunction!(crate::delivery::nesting::unblock, module)?)?;
-    module.add_function(wrap_pyfunction!(crate::delivery::nesting::is_blocked, module)?)?;
     module.add_function(wrap_pyfunction!(crate::delivery::dispatcher::next_errand, module)?)?;
     engine::register(module)?;
     cli::register(module)?;

@@ -68,12 +68,6 @@ fn keep_thread_loops(
     Ok(())
 }
 
-#[pyfunction]
-#[pyo3(name = "thread_parent")]
-fn parent_of_this_thread(py: Python<'_>) -> PyResult<Option<Bound<'_, PyAny>>> {
-    parent(py)
-}
-
 /// Say who awaits what this thread does: an object with `run(coroutine)`; None: nobody.
 #[pyfunction]
 #[pyo3(name = "set_thread_parent", signature = (parent))]
@@ -98,7 +92,6 @@ fn park_forever(py: Python<'_>) {
 pub(super) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(thread_loops, module)?)?;
     module.add_function(wrap_pyfunction!(keep_thread_loops, module)?)?;
-    module.add_function(wrap_pyfunction!(parent_of_this_thread, module)?)?;
     module.add_function(wrap_pyfunction!(set_parent, module)?)?;
     module.add_function(wrap_pyfunction!(leave_alone, module)?)?;
     module.add_function(wrap_pyfunction!(park_forever, module)?)

@@ -33,8 +33,6 @@ pub(crate) fn unblock(event_loop: &Bound<'_, PyAny>) {
 }
 
 /// Whether a loop of this thread stands still below the code that runs now.
-#[pyfunction]
-#[pyo3(name = "_is_blocked")]
 pub(crate) fn is_blocked(event_loop: &Bound<'_, PyAny>) -> bool {
     BLOCKED.with_borrow(|blocked| blocked.contains(&event_loop.as_ptr().addr()))
 }
