@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import sys
+import threading
 
 import pytest
 
@@ -39,8 +41,6 @@ def looks(watchdog, clock, seconds, times):
 @pytest.fixture
 def held(new_loop, in_thread):
     """A loop in a thread of its own that stands in a step until the test lets it go."""
-    import threading
-
     entered, leave, turned = threading.Event(), threading.Event(), threading.Event()
 
     def body():
@@ -143,3 +143,43 @@ def test_a_loop_with_a_clock_of_its_own_is_left_alone(clock):
     with asyncio.Runner(loop_factory=Virtual) as runner:
         assert runner.run(main()) == 0
     assert reports == []
+    assert sys.get_coroutine_origin_tracking_depth() == 0
+
+
+def test_a_step_that_follows_a_time_without_a_turn_is_named_as_well(watched, clock, in_thread):
+    """Starved first, blocked afterwards, and no beat between the two: each is told."""
+
+    class Deaf(asyncio.SelectorEventLoop):
+        """Hears of nothing but what the test asks of it, so no beat is made."""
+
+        def call_soon_threadsafe(self, callback, *args, context=None):
+            del callback, args, context
+
+        def ask(self, callback):
+            return super().call_soon_threadsafe(callback)
+
+    def block():
+        entered.set()
+        assert leave.wait(60)
+        loop.stop()
+
+    watchdog, reports = watched
+    entered, leave = threading.Event(), threading.Event()
+    loop = Deaf()
+    watchdog.watch(loop)
+    thread = in_thread(loop.run_forever)
+    try:
+        while not reports or reports[-1].kind != "starved":
+            assert len(reports) < 100
+            looks(watchdog, clock, 0.15, 8)
+        loop.ask(block)
+        assert entered.wait(60)
+        before = len(reports)
+        looks(watchdog, clock, 0.3, 16)
+    finally:
+        leave.set()
+        thread.join()
+        loop.close()
+    assert [report.kind for report in reports[before:]] == ["blocked"]
+    assert reports[before - 1].ended
+    assert "leave.wait" in reports[before].site.text

@@ -68,6 +68,17 @@ class Watched:
         with contextlib.suppress(RuntimeError):  # it was closed meanwhile
             loop.call_soon_threadsafe(self.beat)
 
+    def close(self, now: float) -> None:
+        """Say that what was reported is over."""
+        report = self.report
+        if report is not None:
+            report.seconds = now - self.at
+            report.ended = True
+            self._watchdog.ended.append(report)
+            self.report = None
+        self.at = now
+        self.looks.clear()
+
     def beat(self) -> None:
         """Run by the loop, on its thread."""
         loop, watchdog = self._loop(), self._watchdog
@@ -75,10 +86,7 @@ class Watched:
             return
         now = watchdog.clock()
         if self.report is not None:
-            self.report.seconds = now - self.at
-            self.report.ended = True
-            watchdog.ended.append(self.report)
-            self.report = None
+            self.close(now)
         elif now - self.at >= watchdog.threshold + 2 * watchdog.interval and self.beats and self.turning:
             watchdog.missed += 1
         self.beats += 1
@@ -92,14 +100,14 @@ class Watched:
                 self._origin_before = None
             self.armed = False
             return
+        if abs(loop.time() - time.monotonic()) > _FOREIGN_CLOCK_SECONDS:
+            watchdog.refuse(loop)
+            return
         depth = sys.get_coroutine_origin_tracking_depth()
         if depth < ORIGIN_DEPTH:
             # This setting belongs to the thread; only code on the thread can change it.
             self._origin_before = depth
             sys.set_coroutine_origin_tracking_depth(ORIGIN_DEPTH)
-        if abs(loop.time() - time.monotonic()) > _FOREIGN_CLOCK_SECONDS:
-            watchdog.refuse(loop)
-            return
         loop.call_later(watchdog.interval, self.beat)
 
 
@@ -235,12 +243,20 @@ class Watchdog:
 
     def _judge(self, one: Turning, watched: Watched, now: float, places: tuple[Site, ...]) -> Report | None:
         beats, overdue = watched.beats, now - watched.at - self.interval
-        if watched.report is not None:
+        if watched.report is not None and watched.report.kind != "starved":
             watched.report.seconds = overdue + self.interval
             return None
+        look = _look_at(one, places)
+        if watched.report is not None:
+            watched.report.seconds = overdue + self.interval
+            if look.kind == "starved":
+                return None
+            # It got as far as a step, which holds it up now: that is somebody's doing, and counted from here.
+            watched.close(now)
+            overdue = now - watched.at - self.interval
         if len(watched.looks) >= _LOOKS:
             del watched.looks[0]
-        watched.looks.append(_look_at(one, places))
+        watched.looks.append(look)
         if overdue < self.threshold or watched.beats != beats:
             return None
         watched.report = _report(watched, overdue)

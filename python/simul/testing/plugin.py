@@ -102,14 +102,14 @@ def _judge(item: pytest.Item, when: str) -> Generator[None, object, object]:
     gathering = item.stash.get(_ON, None)
     if gathering is None:
         return (yield)
-    with gathering.phase(when):
-        try:
+    try:
+        with gathering.phase(when):
             result = yield
-        except BaseException:
-            # It has failed already: what was found is told beside it.
-            for report in gathering.found(when):
-                item.add_report_section(when, "simul", str(report))
-            raise
+    except BaseException:
+        # It has failed already: what was found by the end of the phase is told beside it.
+        for report in gathering.found(when):
+            item.add_report_section(when, "simul", str(report))
+        raise
     reports = gathering.found(when)
     if reports:
         pytest.fail("\n\n".join(["simul found, in this test:", *map(str, reports)]), pytrace=False)
