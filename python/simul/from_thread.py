@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import ParamSpec, TypeVar
 
-from simul.bridge.parent import Parent, here
+from simul.bridge.parent import Parent
+from simul.bridge.to_thread import parent
 
 __all__ = ["check_cancelled", "run", "run_sync"]
 
@@ -99,13 +100,13 @@ def check_cancelled() -> None:
 
 
 def _parent() -> Parent:
-    parent = here.parent
-    if parent is None:
+    here = parent()
+    if here is None:
         raise RuntimeError(
             "this thread is no worker of simul.to_thread, so no loop awaits it: use a simul.Portal to reach a loop "
             "from any thread, or simul.run() to run a coroutine here"
         )
-    return parent
+    return here
 
 
 async def _await(function: Callable[..., Awaitable[_T]], args: tuple[object, ...], kwargs: dict[str, object]) -> _T:

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import threading
 from collections.abc import Callable, Coroutine, Generator
 from contextvars import Context, copy_context
 from typing import Any, Protocol, TypeVar
@@ -14,7 +13,7 @@ from typing import Any, Protocol, TypeVar
 from simul._simul import _Crossing
 from simul.errors import ClosedError
 
-__all__ = ["Parent", "Token", "here"]
+__all__ = ["Parent", "Token"]
 
 _T = TypeVar("_T")
 
@@ -29,21 +28,14 @@ class Token(Protocol):
         """Take it again, at once."""
 
 
-class _Here(threading.local):
-    parent: Parent | None = None
-    token: Token | None = None
-
-
-here = _Here()
-
-
 class Parent:
-    """The loop and the task that await what this worker does; one object for each worker."""
+    """The loop and the task that await what this worker does; one object for each worker, kept by its thread."""
 
-    __slots__ = ("crossing",)
+    __slots__ = ("crossing", "token")
 
     def __init__(self) -> None:
         self.crossing: _Crossing[Any] | None = None
+        self.token: Token | None = None
 
     def run(self, coroutine: Coroutine[Any, Any, _T]) -> _T:
         """Run a coroutine on the parent's loop, and wait for it here.
@@ -63,9 +55,9 @@ class Parent:
             coroutine.close()
             raise
         carried = _Carried(crossing, event_loop, coroutine)
-        with _left(crossing) as carried.context:
+        with _shared(crossing) as carried.context:
             try:
-                _wait(crossing, event_loop, carried.start)
+                self._wait(crossing, event_loop, carried.start)
             except ClosedError:
                 carried.forget()
                 raise
@@ -77,8 +69,8 @@ class Parent:
         crossing = self._crossing()
         event_loop = _begin(crossing)
         called = _Called(crossing, function, arguments, keywords)
-        with _left(crossing) as called.context:
-            _wait(crossing, event_loop, called.start)
+        with _shared(crossing) as called.context:
+            self._wait(crossing, event_loop, called.start)
         result: _T = called.result()
         return result
 
@@ -91,6 +83,26 @@ class Parent:
         if self.crossing is None:
             raise RuntimeError("this worker runs no function at the moment")
         return self.crossing
+
+    def _wait(self, crossing: _Crossing[Any], event_loop: asyncio.AbstractEventLoop, start: Callable[[], None]) -> None:
+        try:
+            event_loop.call_soon_threadsafe(start)
+        except RuntimeError:
+            if not event_loop.is_closed():
+                raise
+            raise _closed() from None
+        # The loop's life must not hang on this frame.
+        del event_loop
+        token = self.token
+        if token is not None:
+            token.release()
+        try:
+            ended = crossing.wait_for_call()
+        finally:
+            if token is not None:
+                token.take_again()
+        if not ended:
+            raise _closed()
 
 
 class _Carried:
@@ -186,38 +198,14 @@ def _begin(crossing: _Crossing[Any]) -> asyncio.AbstractEventLoop:
     return event_loop
 
 
-def _wait(crossing: _Crossing[Any], event_loop: asyncio.AbstractEventLoop, start: Callable[[], None]) -> None:
-    try:
-        event_loop.call_soon_threadsafe(start)
-    except RuntimeError:
-        if not event_loop.is_closed():
-            raise
-        raise _closed() from None
-    # The loop's life must not hang on this frame.
-    del event_loop
-    token = here.token
-    if token is not None:
-        token.release()
-    try:
-        ended = crossing.wait_for_call()
-    finally:
-        if token is not None:
-            token.take_again()
-    if not ended:
-        raise _closed()
-
-
 @contextlib.contextmanager
-def _left(crossing: _Crossing[Any]) -> Generator[Context, None, None]:
-    """Leave this thread's context to the loop for as long as it works for us."""
-    context = crossing.leave_context()
+def _shared(crossing: _Crossing[Any]) -> Generator[Context, None, None]:
+    """The context that the loop works in for us: the one that this worker is in, where it can be in it too."""
+    context = crossing.shared_context()
     if context is not None:
-        try:
-            yield context
-        finally:
-            crossing.enter_context()
+        yield context
         return
-    # The function has entered another one, which nobody can take from it: a copy goes there and back.
+    # The function has entered one of its own, which nobody can take from it: a copy goes there and back.
     before = copy_context()
     context = before.copy()
     yield context

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any, ParamSpec, Protocol, TypeVar, TypeVarTuple, overload
 
 from simul import _simul
-from simul.bridge.parent import Parent, here
+from simul.bridge.parent import Parent
 from simul.errors import InvalidError
 
 __all__ = ["Limiter", "parent", "to_thread"]
@@ -35,7 +35,7 @@ class Limiter(Protocol):
 
 def parent() -> Parent | None:
     """What the worker that runs on this thread knows of the loop that awaits it; None on any other thread."""
-    return here.parent
+    return _simul.thread_parent()
 
 
 @overload
@@ -135,11 +135,14 @@ class _Token:
         self._held = True
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        here.token = self
+        here = parent()
+        if here is not None:
+            here.token = self
         try:
             return self._function(*args, **kwargs)
         finally:
-            here.token = None
+            if here is not None:
+                here.token = None
             self.release()
 
     def release(self) -> None:

@@ -5,13 +5,12 @@
 from __future__ import annotations
 
 import atexit
-import os
 import sys
 import threading
 from contextvars import Context
 
 from simul import _simul
-from simul.bridge.parent import Parent, here
+from simul.bridge.parent import Parent
 
 __all__ = ["start"]
 
@@ -39,7 +38,7 @@ def start(worker: _simul._Worker, number: int) -> None:
 
 
 def _serve(worker: _simul._Worker) -> None:
-    parent = here.parent = Parent()
+    parent = Parent()
     _simul.set_thread_parent(parent)
     while (following := worker.next()) is not None:
         crossing, function, arguments, keywords = following
@@ -55,19 +54,6 @@ def _serve(worker: _simul._Worker) -> None:
         # An idle thread keeps nothing alive.
         parent.crossing = None
         del following, crossing, function, arguments, keywords
-
-
-def _forget_parent() -> None:
-    """The child's only thread may be the copy of a worker; the loop that awaits that one is in the parent process.
-
-    Bridged calls get a loop of their own there; ``from_thread`` says that the process was forked.
-    """
-    if here.parent is not None:
-        _simul.set_thread_parent(None)
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_forget_parent)
 
 
 def _wait_at_exit() -> None:

@@ -5,6 +5,7 @@
 //! their tokens stay good. A task that is cancelled cancels its future first: then the worker is told, and the task
 //! hears of it when the function has ended.
 
+use super::visit::Visit;
 use super::{context, workers};
 use crate::bind::errors;
 use crate::delivery::loops::{LoopInbox, Sitter};
@@ -63,8 +64,8 @@ pub(super) struct State {
     pub(super) context: Option<Py<PyAny>>,
     /// How a copy looked before.
     pub(super) before: Option<Py<PyAny>>,
-    /// The task's own context was taken once already when a worker came for it.
-    pub(super) retried: bool,
+    /// The worker is in it.
+    pub(super) visit: Option<Visit>,
     pub(super) outcome: Option<Result<Py<PyAny>, Py<PyBaseException>>>,
     /// A cancel was asked for, with this message.
     pub(super) cancel: Option<Option<Py<PyAny>>>,
@@ -119,7 +120,7 @@ impl Crossing {
         Ok(())
     }
 
-    /// The drain's turn: what the seat waited for has come. A worker that found the context taken asks with `again`.
+    /// The drain's turn: what the seat waited for has come.
     pub(crate) fn arrived(slf: &Bound<'_, Self>, call_soon: &Bound<'_, PyAny>) -> PyResult<()> {
         let wakeups = {
             let mut state = slf.get().state();
@@ -131,14 +132,6 @@ impl Crossing {
             std::mem::take(&mut state.wakeups)
         };
         Self::tell(slf, wakeups, call_soon)
-    }
-
-    /// The drain's turn: a worker came while the task's own context was in use; now it has been left.
-    pub(crate) fn again(slf: &Bound<'_, Self>) {
-        let queued = slf.get().state().stage == Stage::Queued;
-        if queued {
-            workers::admit(slf);
-        }
     }
 
     fn tell(
@@ -300,7 +293,7 @@ impl Crossing {
                 blocking: false,
                 context: None,
                 before: None,
-                retried: false,
+                visit: None,
                 outcome: None,
                 cancel: None,
                 noticed: false,
@@ -384,8 +377,7 @@ impl Crossing {
         self.get_loop(py)
     }
 
-    /// The task says how it is woken: now the call may run. The step that says so is still in its context; a worker
-    /// that is quicker than its return asks again.
+    /// The task says how it is woken: now the call may run.
     #[pyo3(signature = (function, *, context=None))]
     fn add_done_callback(slf: &Bound<'_, Self>, function: Py<PyAny>, context: Option<Py<PyAny>>) -> PyResult<()> {
         let py = slf.py();
@@ -540,14 +532,9 @@ impl Crossing {
         Self::wait_back(slf)
     }
 
-    /// Leaves the context of the call, for the loop to use; None where code further in has entered another one.
-    fn leave_context(&self, py: Python<'_>) -> Option<Py<PyAny>> {
-        self.leave(py)
-    }
-
-    /// Enters the context of the call again; a copy of it, should something on the loop still be in it.
-    fn enter_context(&self, py: Python<'_>) -> PyResult<()> {
-        self.enter(py)
+    /// The context of the call, for the loop to use too; None where code further in has entered another one.
+    fn shared_context(&self, py: Python<'_>) -> PyResult<Option<Py<PyAny>>> {
+        self.share(py)
     }
 
     fn __repr__(&self) -> String {

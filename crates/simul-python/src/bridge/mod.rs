@@ -14,6 +14,7 @@
 //! - [`passage`]: the same call as its worker sees it.
 //! - [`workers`]: the threads that run such calls.
 //! - [`context`]: context variables across threads.
+//! - [`visit`]: a worker in its task's context, beside others.
 
 pub(crate) mod call_soon;
 pub(crate) mod context;
@@ -27,6 +28,7 @@ pub(crate) mod passage;
 pub(crate) mod smart;
 pub(crate) mod switches;
 pub(crate) mod thread_state;
+pub(crate) mod visit;
 pub(crate) mod workers;
 
 use pyo3::prelude::*;
@@ -40,6 +42,7 @@ pub(crate) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(first_step::begin_epoch, module)?)?;
     module.add_function(wrap_pyfunction!(workers::worker_statistics, module)?)?;
     module.add_function(wrap_pyfunction!(workers::worker_limits, module)?)?;
+    module.add_function(wrap_pyfunction!(visit::work_in_copies, module)?)?;
     module.add_function(wrap_pyfunction!(workers::workers_at_exit, module)?)?;
     module.add_function(wrap_pyfunction!(workers::ensure_exit_hook, module)?)?;
     module.add_function(wrap_pyfunction!(first_step::refuse_calls, module)?)?;

@@ -1,6 +1,7 @@
 //! A call as its worker sees it: taken, run in the task's context, and the calls that it makes back to the loop.
 
 use super::crossing::{Back, Call, Crossing, Seat, Stage};
+use super::visit::{self, Visit};
 use super::{context, workers};
 use crate::bind::errors;
 use crate::delivery::running;
@@ -15,38 +16,28 @@ impl Crossing {
     /// A worker takes the call, entered into its context.
     ///
     /// # Returns
-    /// None if there is nothing to run: it was cancelled, or it comes again when its context is free.
+    /// None if there is nothing to run: it was cancelled.
     pub(super) fn take(slf: &Bound<'_, Self>) -> PyResult<Option<Call>> {
         let py = slf.py();
         let this = slf.get();
-        let (held, retried) = {
+        let held = {
             let state = this.state();
-            if state.stage != Stage::Queued {
-                return Ok(None);
+            match (state.stage, &state.context) {
+                (Stage::Queued, Some(held)) => held.clone_ref(py).into_bound(py),
+                _ => return Ok(None),
             }
-            (state.context.as_ref().map(|held| held.clone_ref(py)), state.retried)
         };
-        let Some(held) = held else { return Ok(None) };
-        if context::enter(held.bind(py)).is_err() {
-            if !retried {
-                // The step that began this call has not returned yet. Its loop knows when.
-                let seat = {
-                    let mut state = this.state();
-                    state.retried = true;
-                    state.seat.clone()
-                };
-                if let Some((inbox, key)) = seat {
-                    inbox.push(Notice::Upcall(key));
-                    return Ok(None);
-                }
+        let visit = match Visit::begin(&held)? {
+            Some(visit) => visit,
+            None => {
+                let (before, copy) = (context::copy(&held)?, context::copy(&held)?);
+                let visit = Visit::alone(copy.bind(py))?;
+                let mut state = this.state();
+                state.before.get_or_insert(before);
+                state.context = Some(copy);
+                visit
             }
-            // Shared by several tasks, and one of the others is in it.
-            let (before, copy) = (context::copy(held.bind(py))?, context::copy(held.bind(py))?);
-            context::enter(copy.bind(py))?;
-            let mut state = this.state();
-            state.before = Some(before);
-            state.context = Some(copy);
-        }
+        };
         let call = {
             let mut state = this.state();
             if state.stage == Stage::Queued {
@@ -54,11 +45,12 @@ impl Crossing {
                 state.taken = true;
                 state.thread = Some(thread::current());
             }
+            state.visit = Some(visit);
             state.call.take()
         };
         match &call {
             Some(_) => this.owe(true),
-            None => this.leave(py).map_or((), drop),
+            None => this.end_visit(py)?,
         }
         Ok(call)
     }
@@ -99,10 +91,7 @@ impl Crossing {
     ) -> PyResult<Option<Seat>> {
         let py = slf.py();
         let this = slf.get();
-        let held = this.state().context.as_ref().map(|held| held.clone_ref(py));
-        if let Some(held) = &held {
-            context::exit(held.bind(py))?;
-        }
+        this.end_visit(py)?;
         let (seat, unwanted, back_task) = {
             let mut state = this.state();
             let unwanted = match state.stage {
@@ -124,7 +113,7 @@ impl Crossing {
             (state.seat.clone(), (unwanted, late), state.back_task.take())
         };
         this.owe(false);
-        drop((unwanted, back_task, held));
+        drop((unwanted, back_task));
         Ok(seat)
     }
 
@@ -203,23 +192,17 @@ impl Crossing {
         done
     }
 
-    /// Leaves the context of the call, for the loop to use; None where code further in has entered another one.
-    pub(super) fn leave(&self, py: Python<'_>) -> Option<Py<PyAny>> {
-        let held = self.state().context.as_ref().map(|held| held.clone_ref(py))?;
-        context::exit(held.bind(py)).is_ok().then_some(held)
+    fn end_visit(&self, py: Python<'_>) -> PyResult<()> {
+        let visit = self.state().visit.take();
+        visit.map_or(Ok(()), |visit| visit.end(py))
     }
 
-    /// Enters the context of the call again; a copy of it, should something on the loop still be in it.
-    pub(super) fn enter(&self, py: Python<'_>) -> PyResult<()> {
-        let Some(held) = self.state().context.as_ref().map(|held| held.clone_ref(py)) else { return Ok(()) };
-        if context::enter(held.bind(py)).is_ok() {
-            return Ok(());
+    /// The context of the call, for the loop to use too; None where code further in has entered another one.
+    pub(super) fn share(&self, py: Python<'_>) -> PyResult<Option<Py<PyAny>>> {
+        let held = self.state().context.as_ref().map(|held| held.clone_ref(py));
+        match held {
+            Some(held) if visit::is_current(held.bind(py))? => Ok(Some(held)),
+            _ => Ok(None),
         }
-        let (before, copy) = (context::copy(held.bind(py))?, context::copy(held.bind(py))?);
-        context::enter(copy.bind(py))?;
-        let mut state = self.state();
-        state.before.get_or_insert(before);
-        state.context = Some(copy);
-        Ok(())
     }
 }

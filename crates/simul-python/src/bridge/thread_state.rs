@@ -6,14 +6,14 @@ use super::first_step::ThreadLoop;
 use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
-use simul_wake::gate;
+use simul_wake::{gate, generation};
 use std::mem::forget;
 
 /// This thread's loop; read on each call.
 const LOOP: &str = "simul.bridge.loop";
 /// Everything that ends with this thread.
 const LOOPS: &str = "simul.bridge.loops";
-/// Who awaits what this thread does; None: nobody does.
+/// Who awaits what this thread does, and the generation in which he said so.
 const PARENT: &str = "simul.bridge.parent";
 
 /// The dictionary that lives and dies with this thread.
@@ -39,10 +39,13 @@ pub(crate) fn thread_loop(py: Python<'_>) -> PyResult<Option<Bound<'_, ThreadLoo
     Ok(found.filter(|found| found.get().is_current()))
 }
 
-/// Who awaits what this thread does.
+/// Who awaits what this thread does. Nobody in a forked child, whose only thread may be the copy of a worker: the loop
+/// that awaits that one is in the parent process.
 #[inline]
 pub(crate) fn parent(py: Python<'_>) -> PyResult<Option<Bound<'_, PyAny>>> {
-    Ok(find(py, pyo3::intern!(py, PARENT))?.filter(|parent| !parent.is_none()))
+    let Some(known) = find(py, pyo3::intern!(py, PARENT))? else { return Ok(None) };
+    let (parent, since): (Bound<'_, PyAny>, u32) = known.extract()?;
+    Ok((!generation::is_inherited(since)).then_some(parent))
 }
 
 #[pyfunction]
@@ -68,11 +71,19 @@ fn keep_thread_loops(
     Ok(())
 }
 
-/// Say who awaits what this thread does: an object with `run(coroutine)`; None: nobody.
+/// Say who awaits what this thread does, as long as it lives: an object with `run(coroutine)`.
 #[pyfunction]
-#[pyo3(name = "set_thread_parent", signature = (parent))]
-fn set_parent(py: Python<'_>, parent: Option<Bound<'_, PyAny>>) -> PyResult<()> {
-    dictionary(py)?.set_item(pyo3::intern!(py, PARENT), parent)
+#[pyo3(name = "set_thread_parent")]
+fn set_parent(parent: &Bound<'_, PyAny>) -> PyResult<()> {
+    let py = parent.py();
+    dictionary(py)?.set_item(pyo3::intern!(py, PARENT), (parent, generation::current()))
+}
+
+/// Who awaits what this thread does; also in a forked child, where he is out of reach and says so.
+#[pyfunction]
+#[pyo3(name = "thread_parent")]
+fn thread_parent(py: Python<'_>) -> PyResult<Option<Bound<'_, PyAny>>> {
+    find(py, pyo3::intern!(py, PARENT))?.map(|known| known.get_item(0)).transpose()
 }
 
 /// Never drop this object: it belongs to another process or to another thread, and its end would touch that.
@@ -93,6 +104,7 @@ pub(super) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(thread_loops, module)?)?;
     module.add_function(wrap_pyfunction!(keep_thread_loops, module)?)?;
     module.add_function(wrap_pyfunction!(set_parent, module)?)?;
+    module.add_function(wrap_pyfunction!(thread_parent, module)?)?;
     module.add_function(wrap_pyfunction!(leave_alone, module)?)?;
     module.add_function(wrap_pyfunction!(park_forever, module)?)
 }

@@ -278,19 +278,11 @@ impl LoopInbox {
                 Some(Sitter::Crossing(crossing)) => Crossing::arrived(crossing.bind(py), call_soon),
             },
             Notice::Upcall(key) => {
-                let mut again = None;
                 let target = match self.state().slab.get(key) {
                     Some(Sitter::Waiter(waiter)) => waiter.get().target(py),
                     Some(Sitter::Callback { job, .. }) => Some(Target::Job(job.clone_ref(py))),
-                    Some(Sitter::Crossing(crossing)) => {
-                        again = Some(crossing.clone_ref(py));
-                        None
-                    }
-                    None => None,
+                    Some(Sitter::Crossing(_)) | None => None,
                 };
-                if let Some(crossing) = again {
-                    Crossing::again(crossing.bind(py));
-                }
                 target.map_or(Ok(()), |target| target.run_upcall(py))
             }
         }
