@@ -4,10 +4,9 @@
 //! have been taken at the moment of the fork. So a body carries the generation it was made in, and the first to touch it
 //! in a child replaces it.
 
-use crate::sync::{Mutex, MutexGuard, lock};
+use crate::sync::{AtomicPtr, AtomicU32, Mutex, MutexGuard, Ordering, lock, yield_now};
 use simul_wake::generation;
 use std::fmt;
-use std::sync::atomic::{AtomicPtr, AtomicU32, Ordering};
 
 /// What stands behind a primitive's lock.
 pub trait State: Send + Sized {
@@ -85,7 +84,7 @@ impl<S: State> Body<S> {
         if self.renewed.swap(generation::current(), Ordering::AcqRel) == generation::current() {
             // Another thread of this child does it just now.
             while std::ptr::eq(self.made.load(Ordering::Acquire), inherited) {
-                std::thread::yield_now();
+                yield_now();
             }
             return self.lock();
         }
@@ -107,7 +106,7 @@ impl<S: State> Body<S> {
 
 impl<S: State> Drop for Body<S> {
     fn drop(&mut self) {
-        let made = *self.made.get_mut();
+        let made = self.made.load(Ordering::Relaxed);
         // SAFETY: the last owner is here; the pointer came from Box::into_raw.
         unsafe {
             if !generation::is_inherited((*made).generation) {

@@ -3,14 +3,13 @@
 use crate::body::{Body, State};
 use crate::lazy::{Call, Lazy};
 use crate::line::Line;
-use crate::sync::Arc;
+use crate::sync::{Arc, AtomicBool, Ordering};
 use crate::wait::{Entered, Source, Wait};
 use simul_core::Result;
 use simul_wake::Wake;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 /// The flag: changed under the lock of the line only, and not behind it, since it survives a fork.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Flag(AtomicBool);
 
 #[derive(Debug, Default)]
@@ -57,7 +56,7 @@ impl Default for Event {
 impl Event {
     /// An event that is not set.
     pub fn new() -> Self {
-        Self(Arc::new(Body::new(Flag::default())))
+        Self(Arc::new(Body::new(Flag(AtomicBool::new(false)))))
     }
 
     /// Sets it: everybody who waits goes on, and who comes does not wait.

@@ -3,12 +3,11 @@
 use crate::body::{Body, State};
 use crate::lazy::{Call, Lazy};
 use crate::line::Line;
-use crate::sync::Arc;
+use crate::sync::{Arc, AtomicUsize, Ordering};
 use crate::wait::{Entered, Source, Wait};
 use simul_core::{Error, Kind, Result};
 use simul_wake::Wake;
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// No limit at all.
 pub const UNLIMITED: usize = usize::MAX;

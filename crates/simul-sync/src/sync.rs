@@ -2,12 +2,18 @@
 
 #[cfg(simul_loom)]
 pub(crate) use loom::{
-    sync::{Arc, Mutex, MutexGuard},
+    sync::{
+        Arc, Mutex, MutexGuard,
+        atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicUsize, Ordering},
+    },
     thread::yield_now,
 };
 #[cfg(not(simul_loom))]
 pub(crate) use std::{
-    sync::{Arc, Mutex, MutexGuard},
+    sync::{
+        Arc, Mutex, MutexGuard,
+        atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicUsize, Ordering},
+    },
     thread::yield_now,
 };
 

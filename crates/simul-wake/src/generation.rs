@@ -38,6 +38,12 @@ pub fn watch_forks() {
     });
 }
 
+/// For models, which cannot fork: from now on this process is a child.
+#[cfg(simul_loom)]
+pub fn pretend_fork() {
+    GENERATION.fetch_add(1, Ordering::Relaxed);
+}
+
 #[cfg(unix)]
 extern "C" fn after_fork_in_child() {
     GENERATION.fetch_add(1, Ordering::Relaxed);
