@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Callable, Coroutine, Generator
 from datetime import timedelta
 from types import TracebackType
-from typing import Any, TypeVar, final
+from typing import Any, TypeVar, cast, final
 
 _T_co = TypeVar("_T_co", covariant=True)
 
@@ -61,12 +61,10 @@ class Staged(Coroutine[Any, Any, _T_co]):
         traceback: TracebackType | None = None,
     ) -> Any:
         """Raise ``exception`` where it stands, as asyncio does when the task is cancelled."""
-        raised = exception if isinstance(exception, BaseException) else _made(exception, value)
-        if self._coroutine is None:
-            # Cancelled before its first step: it has done nothing, and does nothing.
-            self._awaited = None
-            raise raised.with_traceback(traceback) if traceback is not None else raised
-        return self._coroutine.throw(raised)
+        coroutine = self._begin()
+        if value is None and traceback is None:
+            return coroutine.throw(exception)
+        return coroutine.throw(cast("type[BaseException]", exception), value, traceback)
 
     def close(self) -> None:
         """End it where it stands."""
@@ -117,9 +115,3 @@ class Staged(Coroutine[Any, Any, _T_co]):
     def __del__(self, _warn: Callable[..., None] = warnings.warn) -> None:
         if getattr(self, "_awaited", None) is not None:
             _warn(f"coroutine '{self.__qualname__}' was never awaited", RuntimeWarning, source=self)
-
-
-def _made(exception: type[BaseException], value: object) -> BaseException:
-    if isinstance(value, exception):
-        return value
-    return exception() if value is None else exception(value)

@@ -6,8 +6,9 @@ use crate::delivery::dispatcher::{self, Errand};
 use crate::delivery::loops::{LoopInbox, Sitter};
 use crate::delivery::site::Site;
 use crate::delivery::target::Target;
+use crate::delivery::thrown::thrown;
 use crate::delivery::upcall::{Family, Upcall};
-use crate::delivery::waiter::{LoopWaiter, thrown};
+use crate::delivery::waiter::LoopWaiter;
 use crate::delivery::{blocking, exit, running};
 use crate::detection::forgotten;
 use pyo3::exceptions::{PyAttributeError, PyResourceWarning, PyStopIteration, PyTypeError};
@@ -247,6 +248,7 @@ impl Job {
         traceback: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<()> {
         let py = slf.py();
+        let error = thrown(exception, value, traceback)?;
         slf.get().touch();
         // A task that was cancelled before its first step has no waiter that could leave. Other tasks may be about to
         // take theirs, in this very turn of the loop: so the question is asked after it.
@@ -259,7 +261,7 @@ impl Job {
                 (slf.getattr(pyo3::intern!(py, "_drop_unless_awaited"))?,),
             )?;
         }
-        Err(thrown(exception, value, traceback)?)
+        Err(error)
     }
 
     /// What detection says of a Job that is still there: `(kind, file, line, detail)`, or None if all is well.

@@ -9,7 +9,7 @@ use super::visit::Visit;
 use super::{context, workers};
 use crate::bind::errors;
 use crate::delivery::loops::{LoopInbox, Sitter};
-use crate::delivery::waiter::thrown;
+use crate::delivery::thrown::thrown;
 use crate::delivery::{call, running};
 use pyo3::exceptions::{PyBaseException, PyRuntimeError, PyStopIteration, PyTypeError};
 use pyo3::gc::{PyTraverseError, PyVisit};

@@ -110,7 +110,7 @@ impl Guard {
         traceback: Option<&Bound<'py, PyAny>>,
     ) -> PyResult<Bound<'py, PyAny>> {
         let py = exception.py();
-        let thrown = crate::delivery::waiter::thrown(exception, value, traceback)?;
+        let thrown = crate::delivery::thrown::thrown(exception, value, traceback)?;
         let step = self.throw_in(py, thrown.into_value(py).bind(py).as_any())?;
         self.look(py, step)
     }

@@ -10,6 +10,7 @@
 //! - [`site`]: the line of the user's code that made a Job.
 //! - [`running`]: the running loop and its current task.
 //! - [`target`]: what is waited for: a Job, or a call on a primitive.
+//! - [`thrown`]: the exception of a `throw`.
 //! - [`nesting`]: loops of this thread that stand still while the bridge turns another one.
 //! - [`own_turn`]: tasks of the loop that runs here are woken with no bell.
 //! - [`upcall`]: how the engine asks for Python code.
@@ -28,5 +29,6 @@ pub(crate) mod own_turn;
 pub(crate) mod running;
 pub(crate) mod site;
 pub(crate) mod target;
+pub(crate) mod thrown;
 pub(crate) mod upcall;
 pub(crate) mod waiter;

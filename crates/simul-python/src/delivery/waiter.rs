@@ -5,6 +5,7 @@
 
 use super::loops::{LoopInbox, Sitter};
 use super::target::Target;
+use super::thrown::thrown;
 use super::{call, running};
 use pyo3::exceptions::{PyRuntimeError, PyStopIteration, PyTypeError};
 use pyo3::gc::{PyTraverseError, PyVisit};
@@ -241,8 +242,9 @@ impl LoopWaiter {
         value: Option<&Bound<'_, PyAny>>,
         traceback: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<()> {
+        let error = thrown(exception, value, traceback)?;
         slf.get().leave(slf.py(), Place::Finished, true);
-        Err(thrown(exception, value, traceback)?)
+        Err(error)
     }
 
     fn close(slf: &Bound<'_, Self>) {
@@ -391,23 +393,4 @@ impl Drop for LoopWaiter {
         // Only the collector drops a waiter that waits: it has taken the slab apart. Its Job lives on its references.
         Python::try_attach(|py| self.leave(py, Place::Finished, false));
     }
-}
-
-/// The exception that `throw` was given, in any of its three forms.
-pub(crate) fn thrown(
-    exception: &Bound<'_, PyAny>,
-    value: Option<&Bound<'_, PyAny>>,
-    traceback: Option<&Bound<'_, PyAny>>,
-) -> PyResult<PyErr> {
-    let is_class = exception.is_instance_of::<pyo3::types::PyType>();
-    let raised = match (is_class, value.filter(|value| !value.is_none())) {
-        (true, Some(value)) if value.is_instance(exception)? => value.clone(),
-        (true, Some(value)) => exception.call1((value,))?,
-        (true, None) => exception.call0()?,
-        (false, _) => exception.clone(),
-    };
-    if let Some(traceback) = traceback.filter(|traceback| !traceback.is_none()) {
-        raised.call_method1("with_traceback", (traceback,))?;
-    }
-    Ok(PyErr::from_value(raised))
 }

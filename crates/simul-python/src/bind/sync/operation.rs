@@ -7,9 +7,10 @@ use crate::bind::errors;
 use crate::delivery::blocking;
 use crate::delivery::site::Site;
 use crate::delivery::target::Target;
-use crate::delivery::waiter::{LoopWaiter, thrown};
+use crate::delivery::thrown::thrown;
+use crate::delivery::waiter::LoopWaiter;
 use crate::detection::forgotten;
-use pyo3::exceptions::{PyRuntimeError, PyRuntimeWarning, PyStopIteration, PyTypeError};
+use pyo3::exceptions::{PyRuntimeError, PyRuntimeWarning, PyStopIteration, PyTypeError, PyValueError};
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use simul_core::{Error, Kind};
@@ -157,7 +158,7 @@ impl Operation {
                 State::Beginning => return Err(self.busy()),
                 State::Ended => {
                     *state = State::Ended;
-                    return Err(PyRuntimeError::new_err(format!("cannot reuse already awaited {}()", self.name)));
+                    return Err(self.reused());
                 }
             }
         };
@@ -172,6 +173,18 @@ impl Operation {
         };
         *self.state() = next;
         outcome
+    }
+
+    /// Asking may run code of the user's (comparing the items of a queue): not even that may end what has not begun.
+    fn refuse_while_it_begins(&self) -> PyResult<()> {
+        match *self.state() {
+            State::Beginning => Err(PyValueError::new_err(format!("{}() is already executing", self.name))),
+            _ => Ok(()),
+        }
+    }
+
+    fn reused(&self) -> PyErr {
+        PyRuntimeError::new_err(format!("cannot reuse already awaited {}()", self.name))
     }
 
     fn busy(&self) -> PyErr {
@@ -248,13 +261,20 @@ impl Operation {
         value: Option<&Bound<'_, PyAny>>,
         traceback: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<()> {
+        let error = thrown(exception, value, traceback)?;
+        self.refuse_while_it_begins()?;
+        if matches!(*self.state(), State::Ended) {
+            return Err(self.reused());
+        }
         self.abandon();
-        Err(thrown(exception, value, traceback)?)
+        Err(error)
     }
 
     /// Leave the line; what was granted goes back.
-    fn close(&self) {
+    fn close(&self) -> PyResult<()> {
+        self.refuse_while_it_begins()?;
         self.abandon();
+        Ok(())
     }
 
     /// Block this thread until it is granted.

@@ -1,6 +1,6 @@
 //! What is returned where a coroutine is expected and there is nothing to wait for: the end of an `async with`.
 
-use crate::delivery::waiter::thrown;
+use crate::delivery::thrown::thrown;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 
