@@ -7,6 +7,7 @@ import contextvars
 import functools
 import gc
 import inspect
+import os
 import threading
 import weakref
 
@@ -355,7 +356,8 @@ def test_an_abandoned_function_goes_on_and_nobody_hears_of_it(run):
 def test_a_timeout_that_expires_is_a_timeout_and_the_function_was_told(run):
     ended = []
 
-    def function():
+    def function(begun):
+        begun()
         try:
             while True:
                 simul.from_thread.check_cancelled()
@@ -365,10 +367,11 @@ def test_a_timeout_that_expires_is_a_timeout_and_the_function_was_told(run):
     async def main():
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(0):
-                await simul.to_thread(function)
+                await simul.to_thread(function, lambda: None)
         with pytest.raises(TimeoutError):
-            async with asyncio.timeout(0.01):
-                await simul.to_thread(function)
+            async with asyncio.timeout(None) as limit:
+                loop = asyncio.get_running_loop()
+                await simul.to_thread(function, lambda: loop.call_soon_threadsafe(limit.reschedule, 0))
 
     run(main)
     assert 1 <= len(ended) <= 2
@@ -394,7 +397,7 @@ def test_a_call_that_waits_for_its_turn_is_cancelled_without_running(run, few_wo
 
 
 def test_calls_beyond_the_limit_wait_and_come_in_order(run, few_workers):
-    running, most, order = [], [], []
+    running, most, order, missing = [], [], [], []
     lock = threading.Lock()
 
     def function(number):
@@ -402,7 +405,9 @@ def test_calls_beyond_the_limit_wait_and_come_in_order(run, few_workers):
             running.append(number)
             most.append(len(running))
             order.append(number)
-        threading.Event().wait(0.001)
+            # Those before it that were taken by another worker, which has not come as far as this line.
+            missing.append(number + 1 - len([other for other in order if other <= number]))
+        os.sched_yield()
         with lock:
             running.remove(number)
 
@@ -411,8 +416,8 @@ def test_calls_beyond_the_limit_wait_and_come_in_order(run, few_workers):
 
     run(main)
     assert max(most) <= few_workers
-    # Two run side by side, so neighbours may change places; nobody is overtaken by more.
-    assert all(abs(place - number) <= few_workers for place, number in enumerate(order))
+    # What runs side by side may change places; nobody is overtaken by more.
+    assert max(missing) < few_workers
 
 
 class Tokens:

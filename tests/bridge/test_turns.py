@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 
 import pytest
 
@@ -39,13 +40,15 @@ def test_calls_that_never_wait_leave_the_loop_alone_also_after_one_that_did(coun
     def calls():
         waiting()
         trivial()
-        before = counting.turns
+        before, began = counting.turns, time.monotonic()
         for _ in range(1000):
             trivial()
-        return counting.turns - before
+        return counting.turns - before, time.monotonic() - began
 
-    # What was left behind gets a turn now and then, once in a millisecond: never one for each call.
-    assert in_thread(calls).join() < 500
+    # What was left behind gets a turn now and then, once in a millisecond: never one for each call. The time that a
+    # machine is busy with something else counts as time here, and allows for so many turns more.
+    turns, seconds = in_thread(calls).join()
+    assert turns <= seconds * 1000 + 1
 
 
 def test_a_task_that_was_left_behind_goes_on_in_later_calls(counting, in_thread):

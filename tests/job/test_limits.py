@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import sys
+import threading
 
 import pytest
 
@@ -63,7 +64,7 @@ def test_running_out_of_descriptors_is_an_error_and_not_a_hang(child, far_end):
                 hogs.append(os.open("/dev/null", os.O_RDONLY))
         except OSError:
             pass
-        job = jobs.sleep(0.2, "kept")
+        gate, (job,) = jobs.gated(1)
         async def main():
             return await job
         try:
@@ -76,6 +77,8 @@ def test_running_out_of_descriptors_is_an_error_and_not_a_hang(child, far_end):
         except simul.ConnectError as error:
             say("ConnectError")
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        gate.cancel()
+        assert job.wait() == 0
         for hog in hogs:
             os.close(hog)
         assert loop.run_until_complete(jobs.sleep(0.001, "works again")) == "works again"
@@ -180,12 +183,11 @@ def test_a_failed_job_frees_the_frames_it_failed_in(run):
 
 
 def test_a_hundred_thousand_callbacks_on_one_job_are_called():
-    import threading
-
-    job, calls, done = jobs.sleep(0.2), [], threading.Event()
+    job, calls, done = jobs.sleep(3600), [], threading.Event()
     for _ in range(99_999):
         job.add_done_callback(calls.append)
     job.add_done_callback(lambda _: done.set())
+    job.cancel()
     assert done.wait(100)
     assert len(calls) == 99_999
 

@@ -14,6 +14,8 @@ LOOPS = 1000
 
 
 def open_descriptors():
+    """How many are open with the engine asleep: a thread of it that has just rung a loop's bell still holds that."""
+    simul.shutdown()
     return len(os.listdir("/proc/self/fd"))
 
 
@@ -102,7 +104,7 @@ def test_one_object_serves_a_thousand_successive_runs(run):
     before = open_descriptors()
     seen = {run(use) for _ in range(LOOPS)}
     assert seen == {"same"}
-    assert open_descriptors() == before
+    assert open_descriptors() <= before
 
 
 def test_loops_made_and_closed_at_reused_addresses_get_their_own_results(new_loop):
@@ -116,7 +118,7 @@ def test_loops_made_and_closed_at_reused_addresses_get_their_own_results(new_loo
         if number == 10:
             before = open_descriptors()
     assert len(addresses) < LOOPS, "no address was reused: the test saw nothing"
-    assert open_descriptors() == before
+    assert open_descriptors() <= before
 
 
 def test_closed_loops_with_late_results_never_reach_the_next_loop(new_loop):
@@ -142,12 +144,13 @@ def test_closed_loops_with_late_results_never_reach_the_next_loop(new_loop):
 def test_a_job_that_ends_while_its_loop_stands_still_is_delivered_when_it_turns_again(new_loop):
     loop = new_loop()
     try:
-        job = jobs.sleep(0.001, "meanwhile")
+        gate, (job,) = jobs.gated(1)
         task = loop.create_task(_await(job))
         loop.run_until_complete(asyncio.sleep(0))
-        assert job.wait() == "meanwhile"
+        gate.cancel()
+        assert job.wait() == 0
         assert not task.done()
-        assert loop.run_until_complete(task) == "meanwhile"
+        assert loop.run_until_complete(task) == 0
     finally:
         loop.close()
 

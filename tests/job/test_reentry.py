@@ -23,12 +23,19 @@ def test_a_signal_handler_may_wait_for_the_same_job(child):
     child(
         """
         from simul.testing import jobs
-        values = []
-        signal.signal(signal.SIGALRM, lambda *_: values.append(outer.wait()))
-        outer = jobs.sleep(0.5, "outer")
+        values, struck = [], threading.Event()
+        def strike(*_):
+            struck.set()
+            values.append(outer.wait())
+        def release():
+            struck.wait()
+            gate.cancel()
+        signal.signal(signal.SIGALRM, strike)
+        gate, (outer,) = jobs.gated(1)
+        threading.Thread(target=release).start()
         signal.setitimer(signal.ITIMER_REAL, 0.05)
-        assert outer.wait() == "outer"
-        assert values == ["outer"], values
+        assert outer.wait() == 0
+        assert values == [0], values
         """
     )
 
@@ -173,9 +180,13 @@ def test_a_child_that_returns_into_the_wait_of_its_parent_gets_forked(child):
     child(
         source(
             """
-            outer = jobs.sleep(0.5, "outer")
+            gate, (outer,) = jobs.gated(1)
             pids = []
-            signal.signal(signal.SIGALRM, lambda *_: pids.append(os.fork()))
+            def strike(*_):
+                pids.append(os.fork())
+                if pids[0]:
+                    gate.cancel()
+            signal.signal(signal.SIGALRM, strike)
             signal.setitimer(signal.ITIMER_REAL, 0.05)
             try:
                 value = outer.wait()
@@ -183,7 +194,7 @@ def test_a_child_that_returns_into_the_wait_of_its_parent_gets_forked(child):
                 os._exit(0 if pids == [0] else 5)
             if pids == [0]:
                 os._exit(6)
-            assert value == "outer"
+            assert value == 0
             assert os.waitstatus_to_exitcode(os.waitpid(pids[0], 0)[1]) == 0
             """
         ),

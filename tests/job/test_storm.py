@@ -13,15 +13,13 @@ import simul
 from simul.testing import jobs, statistics
 
 STORM = 20_000
-# Late enough that every task waits before anything is due, also on a loaded machine.
-DUE_SECONDS = 5.0
 # A drain hands over at most this many outcomes before the loop turns (DESIGN: 256 or 1 ms).
 DRAIN_CAP = 256
 
 
 def test_twenty_thousand_jobs_due_together_on_two_loops(in_thread):
     uvloop = pytest.importorskip("uvloop", reason="uvloop has no build for this interpreter")
-    both_started = threading.Barrier(2)
+    all_wait = threading.Barrier(2)
 
     def turn(factory):
         async def main():
@@ -44,9 +42,12 @@ def test_twenty_thousand_jobs_due_together_on_two_loops(in_thread):
                 seen.append(number)
                 return value
 
-            await asyncio.to_thread(both_started.wait)
-            tasks = [asyncio.create_task(one(job, n)) for n, job in enumerate(jobs.storm(STORM // 2, DUE_SECONDS))]
+            gate, made = jobs.gated(STORM // 2)
+            tasks = [asyncio.create_task(one(job, n)) for n, job in enumerate(made)]
+            await asyncio.sleep(0)
+            await asyncio.to_thread(all_wait.wait)
             heartbeat()
+            gate.cancel()
             await asyncio.gather(*tasks)
             running = False
             assert sorted(seen) == list(range(STORM // 2)), "each result arrives once"
@@ -80,7 +81,11 @@ def test_a_storm_arrives_in_the_order_in_which_its_jobs_ended(child, kind):
         async def one(job):
             arrived.append(await job)
         async def main():
-            await asyncio.gather(*[one(job) for job in jobs.storm(10_000, 5.0)])
+            gate, made = jobs.gated(10_000)
+            tasks = [asyncio.create_task(one(job)) for job in made]
+            await asyncio.sleep(0)  # every task has begun to wait
+            gate.cancel()
+            await asyncio.gather(*tasks)
         run(main(), arguments[0])
         assert arrived == list(range(10_000)), [pair for pair in zip(arrived, range(10_000)) if pair[0] != pair[1]][:5]
         """,

@@ -104,15 +104,23 @@ def test_wait_inside_a_running_loop_works_and_warns_once_per_call_site(child, ki
     child(
         """
         from simul.testing import jobs
+        def pending_until(warned):
+            gate, (job,) = jobs.gated(1)
+            def release():
+                while len(seen) < warned:
+                    os.sched_yield()
+                gate.cancel()
+            threading.Thread(target=release).start()
+            return job
         async def main():
             values = []
-            for number in range(3):
-                values.append(jobs.sleep(0.001, number).wait())
-            values.append(jobs.sleep(0.001, "another site").wait())
+            for _ in range(3):
+                values.append(pending_until(1).wait())
+            values.append(pending_until(2).wait())
             return values
         with warnings.catch_warnings(record=True) as seen:
             warnings.simplefilter("always")
-            assert run(main(), arguments[0]) == [0, 1, 2, "another site"]
+            assert run(main(), arguments[0]) == [0, 0, 0, 0]
         assert len(seen) == 2, [str(one.message) for one in seen]
         assert all("await" in str(one.message) for one in seen)
         assert {one.filename for one in seen} == {__file__}

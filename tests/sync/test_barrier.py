@@ -3,16 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import threading
 
 import pytest
 
 import simul
-
-
-def until(condition):
-    while not condition():
-        threading.Event().wait(0.001)
+from tests.bridge.waiting import until
 
 
 def test_threads_and_tasks_meet_and_each_gets_a_number(run, in_thread):

@@ -9,13 +9,9 @@ import threading
 import pytest
 
 import simul
+from tests.bridge.waiting import until
 
 LOCKS = [simul.Lock, simul.RLock]
-
-
-def until(condition):
-    while not condition():
-        threading.Event().wait(0.001)
 
 
 @pytest.mark.parametrize("lock", LOCKS)

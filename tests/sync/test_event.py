@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import threading
 
 import pytest
 
 import simul
+from tests.bridge.waiting import until
 
 
 def test_one_set_lets_threads_and_loops_go(run, in_thread):
@@ -20,8 +20,7 @@ def test_one_set_lets_threads_and_loops_go(run, in_thread):
         return run(main)
 
     threads = [in_thread(in_loop), in_thread(in_loop), in_thread(lambda: event.wait().wait())]
-    while event.statistics()["waiting"] < 7:
-        threading.Event().wait(0.001)
+    until(lambda: event.statistics()["waiting"] >= 7)
     event.set()
     assert [thread.join() for thread in threads] == [[True] * 3, [True] * 3, True]
     assert event.statistics() == {"is_set": True, "waiting": 0}

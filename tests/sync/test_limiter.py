@@ -9,6 +9,7 @@ import threading
 import pytest
 
 import simul
+from tests.bridge.waiting import until
 
 
 def test_a_larger_total_serves_those_who_wait_and_a_smaller_one_takes_nothing_away(run):
@@ -101,8 +102,7 @@ def test_a_token_is_given_back_by_another_thread(in_thread):
     limiter = simul.CapacityLimiter(1)
     limiter.acquire_on_behalf_of("work").wait()
     waiter = in_thread(lambda: limiter.acquire().wait())
-    while limiter.statistics()["waiting"] == 0:
-        threading.Event().wait(0.001)
+    until(lambda: limiter.statistics()["waiting"] > 0)
     in_thread(limiter.release_on_behalf_of, "work").join()
     waiter.join()
     assert limiter.borrowed_tokens == 1

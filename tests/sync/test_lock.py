@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import gc
 import pickle
-import threading
 
 import pytest
 
 import simul
+from tests.bridge.waiting import until
 
 
 def test_a_thread_a_task_and_another_loop_hold_it_in_the_order_of_asking(run, in_thread):
@@ -17,8 +17,7 @@ def test_a_thread_a_task_and_another_loop_hold_it_in_the_order_of_asking(run, in
     order = []
 
     def wait_until(number):
-        while lock.statistics()["waiting"] < number:
-            threading.Event().wait(0.001)
+        until(lambda: lock.statistics()["waiting"] >= number)
 
     async def task(name):
         async with lock:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import threading
 
 import pytest
 
 import simul
+from tests.bridge.waiting import until
 
 
 def test_a_task_takes_it_again_with_and_without_await_and_another_task_waits(run):
@@ -88,8 +88,7 @@ def test_a_grant_to_a_cancelled_task_goes_to_a_thread(run, in_thread):
         task = asyncio.create_task(lock.acquire())
         await asyncio.sleep(0)
         thread = in_thread(lambda: (lock.acquire().wait(), lock.acquire_nowait()))
-        while lock.statistics()["waiting"] < 2:
-            threading.Event().wait(0.001)
+        until(lambda: lock.statistics()["waiting"] >= 2)
         lock.release()
         task.cancel()
         with pytest.raises(asyncio.CancelledError):

@@ -7,21 +7,16 @@ import gc
 import pickle
 import random
 import sys
-import threading
 import weakref
 
 import pytest
 
 import simul
+from tests.bridge.waiting import until
 
 
 def waiting(semaphore):
     return semaphore.statistics()["waiting"]
-
-
-def until(condition):
-    while not condition():
-        threading.Event().wait(0.001)
 
 
 def test_threads_and_tasks_get_permits_in_the_order_of_asking(run, in_thread):

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use tokio::net::TcpStream;
+use tokio::sync::watch;
 
 /// A value that goes once through the engine.
 pub fn ready<T: Send + 'static>(value: T) -> Job<T> {
@@ -97,4 +98,26 @@ pub fn storm(count: usize, duration: Duration) -> Vec<Job<usize>> {
             })
         })
         .collect()
+}
+
+/// A Job that never ends, and `count` Jobs that end once it is dropped; each resolves to its place, as in [`storm`].
+pub fn gated(count: usize) -> (Job<()>, Vec<Job<usize>>) {
+    let (gate, opened) = watch::channel(());
+    let ended = Arc::new(AtomicUsize::new(0));
+    let made = (0..count)
+        .map(|_| {
+            let (ended, mut opened) = (ended.clone(), opened.clone());
+            spawn("gated", async move {
+                // It is never sent anything: the error says that the gate has gone.
+                let _ = opened.changed().await;
+                Ok(ended.fetch_add(1, Ordering::Relaxed))
+            })
+        })
+        .collect();
+    drop(opened);
+    let gate = spawn("gate", async move {
+        gate.closed().await;
+        Ok(())
+    });
+    (gate, made)
 }

@@ -11,7 +11,7 @@ from simul import _simul
 from simul._simul import Job
 from simul.job import returns_job
 
-__all__ = ["child", "fail", "panic", "ready", "sleep", "storm", "tcp_read"]
+__all__ = ["child", "fail", "gated", "panic", "ready", "sleep", "storm", "tcp_read"]
 
 _Value = TypeVar("_Value", int, float, str, bytes, None)
 
@@ -86,3 +86,21 @@ def storm(count: int, seconds: float) -> list[Job[int]]:
         Jobs; each resolves to its place in the order in which they ended (exact with one worker).
     """
     return _simul.testing_storm(count, seconds)
+
+
+def gated(count: int) -> tuple[Job[None], list[Job[int]]]:
+    """Make ``count`` Jobs that end when they are told to.
+
+    Returns:
+        The gate, whose ``cancel()`` lets the others end; and those, each of which resolves to its place as in
+        :func:`storm`.
+
+    Example:
+        >>> from simul.testing import jobs
+        >>> gate, (one, two) = jobs.gated(2)
+        >>> one.done(), gate.cancel()
+        (False, True)
+        >>> sorted([one.wait(), two.wait()])
+        [0, 1]
+    """
+    return _simul.testing_gated(count)

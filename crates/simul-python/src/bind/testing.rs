@@ -92,6 +92,17 @@ fn testing_storm(py: Python<'_>, count: usize, seconds: f64) -> PyResult<Vec<Job
         .collect()
 }
 
+#[pyfunction]
+fn testing_gated(py: Python<'_>, count: usize) -> PyResult<(Job, Vec<Job>)> {
+    let (gate, made) = testing::gated(count);
+    let gate = Job::start(py, || gate, |py, ()| Ok(py.None()))?;
+    let made = made
+        .into_iter()
+        .map(|job| Job::start(py, || job, |py, n| Ok(n.into_pyobject(py)?.into_any().unbind())))
+        .collect::<PyResult<_>>()?;
+    Ok((gate, made))
+}
+
 pub(super) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(testing_ready, module)?)?;
     module.add_function(wrap_pyfunction!(testing_sleep, module)?)?;
@@ -99,5 +110,6 @@ pub(super) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(testing_panic, module)?)?;
     module.add_function(wrap_pyfunction!(testing_tcp_read, module)?)?;
     module.add_function(wrap_pyfunction!(testing_child, module)?)?;
+    module.add_function(wrap_pyfunction!(testing_gated, module)?)?;
     module.add_function(wrap_pyfunction!(testing_storm, module)?)
 }
