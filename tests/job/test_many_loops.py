@@ -8,6 +8,7 @@ import threading
 
 import pytest
 
+import simul
 from simul.testing import jobs
 
 LOOPS = 1000
