@@ -8,6 +8,7 @@ import threading
 
 import pytest
 
+import simul
 from simul.detection.watchdog import Watchdog
 
 
@@ -183,3 +184,105 @@ def test_a_step_that_follows_a_time_without_a_turn_is_named_as_well(watched, clo
     assert [report.kind for report in reports[before:]] == ["blocked"]
     assert reports[before - 1].ended
     assert "leave.wait" in reports[before].site.text
+
+
+@pytest.fixture
+def step(in_thread, new_loop):
+    """Runs functions one after the other in one step of a loop; each stands until the test calls what `step` gives."""
+    ends = []
+
+    def start(*functions):
+        gates = [threading.Event() for _ in functions]
+        entered = [threading.Event() for _ in functions]
+        ends.extend(gates)
+
+        async def main():
+            for function, came, gate in zip(functions, entered, gates, strict=True):
+                function(came, gate)
+
+        def body():
+            with asyncio.Runner(loop_factory=new_loop) as runner:
+                runner.run(main())
+
+        threads.append(in_thread(body))
+
+        def stands_in(number):
+            if number:
+                gates[number - 1].set()
+            assert entered[number].wait(60)
+
+        return stands_in
+
+    threads = []
+    yield start
+    for gate in ends:
+        gate.set()
+    for thread in threads:
+        thread.join()
+
+
+def first(came, gate):
+    came.set()
+    assert gate.wait(60)
+
+
+def second(came, gate):
+    came.set()
+    assert gate.wait(60)
+
+
+def nested(came, gate):
+    async def inner():
+        # Once the loop inside turns: the first step of a call is a step of the loop outside.
+        await asyncio.sleep(0)
+        await asyncio.gather(asyncio.to_thread(gate.wait, 60), told())
+
+    async def told():
+        came.set()
+
+    simul.run(inner())
+
+
+def names(report):
+    return [site.function for site in report.stack]
+
+
+def test_each_place_where_a_step_stands_is_told_once(watched, clock, step):
+    watchdog, reports = watched
+    stands_in = step(first, second, first)
+    stands_in(0)
+    watchdog.look()
+    looks(watchdog, clock, 0.3, 16)
+    stands_in(1)
+    looks(watchdog, clock, 0.3, 16)
+    assert ["first" in names(reports[0]), "second" in names(reports[1])] == [True, True]
+    assert reports[0].ended
+    assert not reports[1].ended
+    stands_in(2)
+    looks(watchdog, clock, 0.3, 16)
+    assert len(reports) == 2
+
+
+def test_a_nested_call_in_a_step_that_stood_elsewhere_before_is_told(watched, clock, step):
+    watchdog, reports = watched
+    stands_in = step(first, nested)
+    stands_in(0)
+    watchdog.look()
+    looks(watchdog, clock, 0.3, 16)
+    stands_in(1)
+    looks(watchdog, clock, 0.3, 16)
+    assert [report.kind for report in reports if "first" not in names(report)].count("nested") == 1
+    assert "waits for" in "".join(next(report for report in reports if report.kind == "nested").waits_for)
+
+
+def test_places_that_come_and_go_within_the_threshold_are_one_report(watched, clock, step):
+    watchdog, reports = watched
+    stands_in = step(first, second, first)
+    stands_in(0)
+    watchdog.look()
+    looks(watchdog, clock, 0.3, 16)
+    stands_in(1)
+    looks(watchdog, clock, 0.08, 4)
+    stands_in(2)
+    looks(watchdog, clock, 0.08, 4)
+    assert len(reports) == 1

@@ -58,6 +58,9 @@ class Watched:
         self.turning = True
         self.looks: list[_Look] = []
         self.report: Report | None = None
+        # Since when it has stood where it stands now, and what has been told since the last beat.
+        self.there_since = 0.0
+        self.told: set[tuple[str, Site | None]] = set()
 
     def arm(self) -> None:
         """Ask the loop for its first beat."""
@@ -68,16 +71,12 @@ class Watched:
         with contextlib.suppress(RuntimeError):  # it was closed meanwhile
             loop.call_soon_threadsafe(self.beat)
 
-    def close(self, now: float) -> None:
-        """Say that what was reported is over."""
-        report = self.report
-        if report is not None:
-            report.seconds = now - self.at
-            report.ended = True
-            self._watchdog.ended.append(report)
-            self.report = None
-        self.at = now
-        self.looks.clear()
+    def moved_on(self) -> None:
+        """What was reported is over, and the loop is held up elsewhere, without a turn between."""
+        if self.report is not None:
+            self.report.seconds = self.there_since - self.at
+            self.report.ended = True
+        self.at = max(self.at, self.there_since)
 
     def beat(self) -> None:
         """Run by the loop, on its thread."""
@@ -86,12 +85,16 @@ class Watched:
             return
         now = watchdog.clock()
         if self.report is not None:
-            self.close(now)
+            self.report.seconds = now - self.at
+            self.report.ended = True
+            watchdog.ended.append(self.report)
+            self.report = None
         elif now - self.at >= watchdog.threshold + 2 * watchdog.interval and self.beats and self.turning:
             watchdog.missed += 1
         self.beats += 1
         self.at = now
         self.looks.clear()
+        self.told.clear()
         # Its name is found at the next look: asking for it here would make up a thread where Python did not start it.
         self.thread = threading.get_ident()
         if not watchdog.is_on:
@@ -243,23 +246,27 @@ class Watchdog:
 
     def _judge(self, one: Turning, watched: Watched, now: float, places: tuple[Site, ...]) -> Report | None:
         beats, overdue = watched.beats, now - watched.at - self.interval
-        if watched.report is not None and watched.report.kind != "starved":
-            watched.report.seconds = overdue + self.interval
-            return None
-        look = _look_at(one, places)
-        if watched.report is not None:
-            watched.report.seconds = overdue + self.interval
-            if look.kind == "starved":
+        place, before = _place(one, places), watched.report
+        if before is not None:
+            before.seconds = overdue + self.interval
+            if place[0] == "starved" or place in watched.told:
+                watched.looks.clear()
                 return None
-            # It got as far as a step, which holds it up now: that is somebody's doing, and counted from here.
-            watched.close(now)
-            overdue = now - watched.at - self.interval
+            # One step may stand in several places, and the first need not be the worst: an import, then a nested call.
+            if not watched.looks or (watched.looks[-1].kind, watched.looks[-1].site) != place:
+                watched.looks.clear()
+                watched.there_since = now
+            overdue = now - watched.there_since
         if len(watched.looks) >= _LOOKS:
             del watched.looks[0]
-        watched.looks.append(look)
+        watched.looks.append(_look_at(one, places, *place))
         if overdue < self.threshold or watched.beats != beats:
             return None
+        if before is not None:
+            watched.moved_on()
         watched.report = _report(watched, overdue)
+        watched.told.add((watched.report.kind, watched.report.site))
+        watched.looks.clear()
         return watched.report
 
     def _say_what_ended(self) -> None:
@@ -271,17 +278,22 @@ class Watchdog:
             )  # fmt: skip
 
 
-def _look_at(one: Turning, places: tuple[Site, ...]) -> _Look:
-    if one.inner is None and stack.is_idle(places):
+def _place(one: Turning, places: tuple[Site, ...]) -> tuple[str, Site | None]:
+    """What tells one culprit from another: the kind of the report, and its line."""
+    if one.inner is not None:
+        return "nested", stack.culprit(places)
+    return ("starved", None) if stack.is_idle(places) else ("blocked", stack.culprit(places))
+
+
+def _look_at(one: Turning, places: tuple[Site, ...], kind: str, site: Site | None) -> _Look:
+    if kind == "starved":
         threads = stack.threads()
         threads.pop(threading.get_ident(), None)
         others = [tuple(stack.as_site(f) for f in stack.frames_of(frame)) for frame in threads.values()]
-        return _Look("starved", (), None, None, tuple(f"a thread stands at {stack.culprit(other)}" for other in others))
+        return _Look(kind, (), None, None, tuple(f"a thread stands at {stack.culprit(other)}" for other in others))
     task = stack.current_task(one.loop, one.step)
     name = stack.task_name(task) if task is not None else None
-    if one.inner is not None:
-        return _Look("nested", places, stack.culprit(places), name, stack.awaits(one.inner))
-    return _Look("blocked", places, stack.culprit(places), name, ())
+    return _Look(kind, places, site, name, stack.awaits(one.inner) if one.inner is not None else ())
 
 
 def _report(watched: Watched, seconds: float) -> Report:
