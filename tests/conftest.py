@@ -76,6 +76,12 @@ def run_program(git_folder: Path) -> Callable[..., str]:
     return run
 
 
+def pytest_collection_finish():
+    """What collecting the tests made lives to the end: the collector, which runs after each test, need not look at it."""
+    gc.collect()
+    gc.freeze()
+
+
 @pytest.fixture(autouse=True)
 def nothing_unraisable(monkeypatch):
     """Fails the test for what Python could only print: an error in a destructor, a callback, a thread."""
