@@ -77,7 +77,7 @@ def run_program(git_folder: Path) -> Callable[..., str]:
 
 
 def pytest_collection_finish():
-    """What collecting the tests made lives to the end: the collector, which runs after each test, need not look at it."""
+    """What collecting the tests made lives to the end: the collector, which runs after each test, may pass it over."""
     gc.collect()
     gc.freeze()
 
