@@ -74,3 +74,57 @@ def test_a_task_that_was_left_behind_goes_on_in_later_calls(counting, in_thread)
         return seen
 
     assert in_thread(calls).join() == [0, 1, 2, 3, 4]
+
+
+def test_a_call_that_waits_once_turns_its_loop_once(counting, in_thread):
+    @simul.smartasync
+    async def waiting():
+        await asyncio.sleep(0)
+        return counting.turns
+
+    def calls():
+        waiting()
+        before = counting.turns
+        assert waiting() == before + 1
+        return counting.turns - before
+
+    assert in_thread(calls).join() == 1
+
+
+def test_what_the_last_step_of_a_call_that_waited_has_scheduled_runs_before_the_call_returns(loop_kind, in_thread):
+    async def other(seen):
+        seen.append("task")
+
+    async def waiting(seen):
+        await asyncio.sleep(0)
+        asyncio.current_task().add_done_callback(lambda _: seen.append("done"))
+        asyncio.get_running_loop().call_soon(seen.append, "soon")
+        asyncio.get_running_loop().create_task(other(seen))
+
+    async def helped(seen):
+        # A helper in the caller's own context, as the steps of async generators run in one.
+        task = asyncio.get_running_loop().create_task(other(seen), context=simul._simul.own_context())
+        await asyncio.sleep(0)
+        assert task.done()
+        asyncio.get_running_loop().create_task(other(seen), context=simul._simul.own_context())
+
+    def calls():
+        seen = []
+        simul.run(waiting(seen))
+        assert seen == ["soon", "task", "done"], seen
+        seen.clear()
+        simul.run(helped(seen))
+        assert seen == ["task", "task"], seen
+        return loop_kind
+
+    assert in_thread(calls).join() == loop_kind
+
+
+def test_a_coroutine_that_stops_its_own_loop_goes_on(loop_kind, in_thread):
+    async def stopping():
+        for _ in range(3):
+            asyncio.get_running_loop().stop()
+            await asyncio.sleep(0)
+        return loop_kind
+
+    assert in_thread(lambda: simul.run(stopping())).join() == loop_kind

@@ -172,7 +172,7 @@ def _guarded_task(loop: AbstractEventLoop, coroutine: Any, **options: Any) -> Ta
 
 
 def turn(loop: AbstractEventLoop, task: Task[Any]) -> None:
-    """Turn a loop until a task is done. Its outcome is read from the task.
+    """Turn a loop until a task of the bridge is done; its last step stops the loop. Its outcome is read from the task.
 
     Raises:
         KeyboardInterrupt: Ctrl-C; the task was cancelled and has ended.
@@ -180,9 +180,21 @@ def turn(loop: AbstractEventLoop, task: Task[Any]) -> None:
     exits.begin(loop)
     try:
         with interrupt.Watch(loop, task):
-            _turn_until_done(loop, task)
+            _turn_while_pending(loop, task)
     finally:
         exits.finish(loop)
+
+
+def _turn_while_pending(loop: AbstractEventLoop, task: Task[Any]) -> None:
+    try:
+        while not task.done():
+            loop.run_forever()
+    except BaseException as error:
+        # What the task itself has raised (SystemExit, KeyboardInterrupt) is its outcome.
+        if not task.done() or task.cancelled() or task.exception() is not error:
+            raise
+    finally:
+        del task
 
 
 def _turn_until_done(loop: AbstractEventLoop, task: Task[Any]) -> None:
@@ -191,12 +203,7 @@ def _turn_until_done(loop: AbstractEventLoop, task: Task[Any]) -> None:
 
     task.add_done_callback(stop)
     try:
-        while not task.done():
-            loop.run_forever()
-    except BaseException as error:
-        # What the task itself has raised (SystemExit, KeyboardInterrupt) is its outcome.
-        if not task.done() or task.cancelled() or task.exception() is not error:
-            raise
+        _turn_while_pending(loop, task)
     finally:
         task.remove_done_callback(stop)
         del task, stop

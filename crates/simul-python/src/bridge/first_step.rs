@@ -5,13 +5,14 @@
 //! is turned to its end.
 
 use super::call_soon::CallSoon;
+use super::generator_hooks::Pair;
 use super::switches::Switches;
-use super::{mode, nest, thread_state};
+use super::{mode, nest, thread_state, turned};
 use crate::delivery::blocking;
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyTuple};
+use pyo3::types::PyDict;
 use simul_wake::{gate, generation};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
@@ -76,7 +77,7 @@ pub(crate) struct ThreadLoop {
     /// The keywords of every task: loop, name, context.
     words: Py<PyDict>,
     /// What the loop has to hear of async generators; None for a loop that has no such hooks.
-    hooks: Option<Py<PyTuple>>,
+    hooks: Option<Pair>,
     generation: u32,
     epoch: u64,
     retired: AtomicBool,
@@ -157,14 +158,7 @@ impl ThreadLoop {
             let stepped = match (step, &self.hooks) {
                 (None, _) => Ok(()),
                 (Some(step), None) => step.call0().map(drop),
-                (Some(step), Some(hooks)) => {
-                    let before = switches.get_asyncgen_hooks.bind(py).call0()?.cast_into::<PyTuple>()?;
-                    let set = switches.set_asyncgen_hooks.bind(py);
-                    set.call(hooks.bind(py), None)?;
-                    let stepped = step.call0().map(drop);
-                    set.call(&before, None)?;
-                    stepped
-                }
+                (Some(step), Some(hooks)) => switches.generator_hooks.during(py, hooks, || step.call0().map(drop))?,
             };
             Ok((task, stepped))
         })();
@@ -205,6 +199,7 @@ impl ThreadLoop {
         let py = task.py();
         let turned = match stepped {
             Ok(()) => {
+                let _scope = turned::Scope::begin(&self.event_loop, &self.call_soon, task);
                 switches.thread_loop.bind(py).call_method1(intern!(py, "turn"), (&self.event_loop, task)).map(drop)
             }
             Err(error) => Err(error),
@@ -236,13 +231,9 @@ impl ThreadLoop {
         let py = event_loop.py();
         generation::watch_forks();
         let switches = Switches::of(py)?;
-        let call_soon = Bound::new(py, CallSoon::new(&event_loop)?)?;
-        event_loop.setattr(intern!(py, "call_soon"), call_soon.getattr("call_soon")?)?;
-        let hook = |name| event_loop.getattr_opt(name);
-        let hooks = match (hook("_asyncgen_firstiter_hook")?, hook("_asyncgen_finalizer_hook")?) {
-            (Some(first), Some(last)) => Some(PyTuple::new(py, [first, last])?.unbind()),
-            _ => None,
-        };
+        let call_soon = Bound::new(py, CallSoon::new(&event_loop, switches)?)?;
+        event_loop.setattr(intern!(py, "call_soon"), CallSoon::function(&call_soon)?)?;
+        let hooks = Pair::of(&event_loop)?;
         let words = PyDict::new(py);
         words.set_item(intern!(py, "loop"), &event_loop)?;
         words.set_item(intern!(py, "name"), &switches.task_name)?;
@@ -306,7 +297,7 @@ impl ThreadLoop {
         visit.call(&self.event_loop)?;
         visit.call(&self.call_soon)?;
         visit.call(&self.words)?;
-        visit.call(&self.hooks)
+        self.hooks.as_ref().map_or(Ok(()), |hooks| hooks.traverse(&visit))
     }
 }
 

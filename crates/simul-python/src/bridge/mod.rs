@@ -5,6 +5,8 @@
 //! - [`thread_state`]: what a thread keeps, in the interpreter's own record of it.
 //! - [`first_step`]: one call of one coroutine on this thread's loop.
 //! - [`own_context`]: the context object that means "the caller's".
+//! - [`generator_hooks`]: what a running loop has to hear of async generators.
+//! - [`turned`]: the call for which a loop is turned, and when that may stop.
 //! - [`call_soon`]: how a first step is captured instead of scheduled.
 //! - [`guard`]: a coroutine on a side loop, kept from waiting for a loop that stands still beneath it.
 //! - [`nest`]: a call where a loop is running.
@@ -20,6 +22,7 @@ pub(crate) mod call_soon;
 pub(crate) mod context;
 pub(crate) mod crossing;
 pub(crate) mod first_step;
+pub(crate) mod generator_hooks;
 pub(crate) mod guard;
 pub(crate) mod mode;
 pub(crate) mod nest;
@@ -28,6 +31,7 @@ pub(crate) mod passage;
 pub(crate) mod smart;
 pub(crate) mod switches;
 pub(crate) mod thread_state;
+pub(crate) mod turned;
 pub(crate) mod visit;
 pub(crate) mod workers;
 

@@ -4,6 +4,7 @@
 //! be reset in a later call. The caller's context is entered already, and a context cannot be entered twice: so the task
 //! gets this object, which enters nothing. Tasks, futures and handles ask a context for nothing but `run`.
 
+use super::turned;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
 
@@ -24,7 +25,9 @@ impl OwnContext {
         args: &Bound<'py, PyTuple>,
         kwargs: Option<&Bound<'py, PyDict>>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        function.call(args, kwargs)
+        let outcome = function.call(args, kwargs)?;
+        turned::step_ended(function.py())?;
+        Ok(outcome)
     }
 
     /// A real context with the variables as they are now.

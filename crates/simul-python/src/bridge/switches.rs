@@ -1,5 +1,6 @@
 //! asyncio's own functions and classes, looked up once. They are the C ones, which nobody can have replaced.
 
+use super::generator_hooks::GeneratorHooks;
 use super::own_context::OwnContext;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
@@ -14,8 +15,7 @@ pub(crate) struct Switches {
     set_running_loop: Py<PyAny>,
     pub(crate) enter_task: Py<PyAny>,
     pub(crate) leave_task: Py<PyAny>,
-    pub(crate) get_asyncgen_hooks: Py<PyAny>,
-    pub(crate) set_asyncgen_hooks: Py<PyAny>,
+    pub(crate) generator_hooks: GeneratorHooks,
     /// What is written in Python, in `simul.bridge`.
     pub(crate) thread_loop: Py<PyModule>,
 }
@@ -33,7 +33,6 @@ impl Switches {
             Ok(compiled) => compiled,
             Err(_) => asyncio.getattr("tasks")?.cast_into::<PyModule>()?,
         };
-        let sys = py.import("sys")?;
         Ok(Self {
             task: source.getattr("Task")?.unbind(),
             task_name: PyString::intern(py, "simul bridge").unbind(),
@@ -43,8 +42,7 @@ impl Switches {
             set_running_loop: asyncio.getattr("_set_running_loop")?.unbind(),
             enter_task: source.getattr("_enter_task")?.unbind(),
             leave_task: source.getattr("_leave_task")?.unbind(),
-            get_asyncgen_hooks: sys.getattr("get_asyncgen_hooks")?.unbind(),
-            set_asyncgen_hooks: sys.getattr("set_asyncgen_hooks")?.unbind(),
+            generator_hooks: GeneratorHooks::look_up(py)?,
             thread_loop: py.import("simul.bridge.thread_loop")?.unbind(),
         })
     }

@@ -7,6 +7,7 @@ use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use simul_wake::{gate, generation};
+use std::cell::Cell;
 use std::mem::forget;
 
 /// This thread's loop; read on each call.
@@ -15,6 +16,11 @@ const LOOP: &str = "simul.bridge.loop";
 const LOOPS: &str = "simul.bridge.loops";
 /// Who awaits what this thread does, and the generation in which he said so.
 const PARENT: &str = "simul.bridge.parent";
+
+thread_local! {
+    /// Whether this thread has ever had somebody who awaits what it does: spares others the look.
+    static HAS_HAD_PARENT: Cell<bool> = const { Cell::new(false) };
+}
 
 /// The dictionary that lives and dies with this thread.
 #[inline]
@@ -43,6 +49,9 @@ pub(crate) fn thread_loop(py: Python<'_>) -> PyResult<Option<Bound<'_, ThreadLoo
 /// that awaits that one is in the parent process.
 #[inline]
 pub(crate) fn parent(py: Python<'_>) -> PyResult<Option<Bound<'_, PyAny>>> {
+    if !HAS_HAD_PARENT.get() {
+        return Ok(None);
+    }
     let Some(known) = find(py, pyo3::intern!(py, PARENT))? else { return Ok(None) };
     let (parent, since): (Bound<'_, PyAny>, u32) = known.extract()?;
     Ok((!generation::is_inherited(since)).then_some(parent))
@@ -76,6 +85,7 @@ fn keep_thread_loops(
 #[pyo3(name = "set_thread_parent")]
 fn set_parent(parent: &Bound<'_, PyAny>) -> PyResult<()> {
     let py = parent.py();
+    HAS_HAD_PARENT.set(true);
     dictionary(py)?.set_item(pyo3::intern!(py, PARENT), (parent, generation::current()))
 }
 
