@@ -33,7 +33,7 @@ def run(function: Callable[_P, Awaitable[_T]], /, *args: _P.args, **kwargs: _P.k
 
     Cancellation:
         A cancel of the task that awaits this worker cancels the coroutine. One that came while no coroutine ran is
-        raised by the next call, once: what a ``finally`` calls after that runs as usual.
+        raised by the next ``run``, once: what a ``finally`` calls after that runs as usual.
 
     Threads and loops:
         It runs in a task of its own, in the context that this worker is in. The worker gives its limiter's token back
@@ -67,6 +67,10 @@ def run_sync(function: Callable[_P, _T], /, *args: _P.args, **kwargs: _P.kwargs)
         RuntimeError: This thread is no worker of ``simul.to_thread``.
         simul.ClosedError: The loop has been closed, before or meanwhile.
         BaseException: Whatever the function raises: the same object.
+
+    Cancellation:
+        It runs also when the task that awaits this worker has been cancelled; :func:`run` and
+        :func:`check_cancelled` raise that.
 
     Example:
         >>> import asyncio, simul

@@ -178,6 +178,35 @@ def test_a_cancel_that_nobody_has_seen_is_raised_by_the_next_call_once(run):
     assert seen == ["cancelled", "ran"]
 
 
+@pytest.mark.parametrize("abandon", [False, True])
+def test_a_plain_function_runs_on_the_loop_also_after_a_cancel_which_run_still_raises(run, abandon):
+    entered, leave, seen = threading.Event(), threading.Event(), []
+
+    def work(told):
+        entered.set()
+        assert leave.wait(PATIENCE_SECONDS)
+        simul.from_thread.run_sync(seen.append, "ran")
+        try:
+            simul.from_thread.run(asyncio.sleep, 0)
+        except asyncio.CancelledError:
+            seen.append("cancelled")
+        simul.from_thread.run_sync(told.set)
+
+    async def main():
+        told = asyncio.Event()
+        task = asyncio.create_task(simul.to_thread(work, told, abandon_on_cancel=abandon))
+        await asyncio.to_thread(entered.wait)
+        task.cancel()
+        await asyncio.sleep(0)
+        leave.set()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        await told.wait()
+
+    run(main)
+    assert seen == ["ran", "cancelled"]
+
+
 def test_the_server_sees_the_close_when_the_awaiting_task_is_cancelled(run, far_end):
     async def read():
         reader, writer = await asyncio.open_connection(*far_end.address)

@@ -50,7 +50,7 @@ class Parent:
         """
         try:
             crossing = self._crossing()
-            event_loop = _begin(crossing)
+            event_loop = _begin(crossing, can_be_cancelled=True)
         except BaseException:
             coroutine.close()
             raise
@@ -67,7 +67,7 @@ class Parent:
     def run_sync(self, function: Callable[..., _T], arguments: tuple[Any, ...], keywords: dict[str, Any]) -> _T:
         """Call a function on the parent's loop, and wait for it here."""
         crossing = self._crossing()
-        event_loop = _begin(crossing)
+        event_loop = _begin(crossing, can_be_cancelled=False)
         called = _Called(crossing, function, arguments, keywords)
         with _shared(crossing) as called.context:
             self._wait(crossing, event_loop, called.start)
@@ -191,8 +191,8 @@ class _Called:
             del error
 
 
-def _begin(crossing: _Crossing[Any]) -> asyncio.AbstractEventLoop:
-    event_loop = crossing.call_back()
+def _begin(crossing: _Crossing[Any], *, can_be_cancelled: bool) -> asyncio.AbstractEventLoop:
+    event_loop = crossing.call_back(can_be_cancelled)
     if event_loop is None:
         raise _closed()
     return event_loop

@@ -40,6 +40,15 @@ def start(worker: _simul._Worker, number: int) -> None:
 def _serve(worker: _simul._Worker) -> None:
     parent = Parent()
     _simul.set_thread_parent(parent)
+    try:
+        _run(worker, parent)
+    except BaseException as error:
+        # Raised into this thread from outside, by PyThreadState_SetAsyncExc, while it ran nobody's function.
+        worker.broken(error)
+        raise
+
+
+def _run(worker: _simul._Worker, parent: Parent) -> None:
     while (following := worker.next()) is not None:
         crossing, function, arguments, keywords = following
         parent.crossing = crossing

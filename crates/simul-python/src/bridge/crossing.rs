@@ -101,6 +101,11 @@ impl Crossing {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Whether it still waits for a worker.
+    pub(super) fn is_queued(&self) -> bool {
+        self.state().stage == Stage::Queued
+    }
+
     pub(super) fn is_inherited(&self) -> bool {
         generation::is_inherited(self.generation)
     }
@@ -435,10 +440,12 @@ impl Crossing {
         if this.is_inherited() {
             return Ok(false);
         }
+        let mut waited = false;
         let (announce, wakeups, back_task, abandoned, call) = {
             let mut state = this.state();
             match state.stage {
                 Stage::Seated | Stage::Queued => {
+                    waited = this.counted && state.stage == Stage::Queued;
                     state.cancel = Some(msg.as_ref().map(|msg| msg.clone_ref(py)));
                     state.stage = Stage::Ended;
                     (state.seat.clone(), Vec::new(), None, false, state.call.take())
@@ -462,6 +469,9 @@ impl Crossing {
             }
         };
         drop(call);
+        if waited {
+            workers::withdraw();
+        }
         if let Some((inbox, key)) = announce {
             inbox.push(Notice::Done(key));
         }
@@ -510,11 +520,11 @@ impl Crossing {
         state.cancel.is_some()
     }
 
-    /// Begins a call to the loop. Raises the cancel that the worker's code has not seen yet.
+    /// Begins a call to the loop. One that can be cancelled raises the cancel that the worker's code has not seen yet.
     ///
     /// Returns the loop; None if it has been closed.
-    fn call_back(&self, py: Python<'_>) -> PyResult<Option<Py<PyAny>>> {
-        self.begin_back(py)
+    fn call_back(&self, py: Python<'_>, can_be_cancelled: bool) -> PyResult<Option<Py<PyAny>>> {
+        self.begin_back(py, can_be_cancelled)
     }
 
     /// The task that runs the call on the loop; cancelled with the task that awaits the worker.

@@ -117,11 +117,11 @@ impl Crossing {
         Ok(seat)
     }
 
-    /// Begins a call to the loop. Raises the cancel that the worker's code has not seen yet.
+    /// Begins a call to the loop. One that can be cancelled raises the cancel that the worker's code has not seen yet.
     ///
     /// # Returns
     /// The loop; None if it has been closed.
-    pub(super) fn begin_back(&self, py: Python<'_>) -> PyResult<Option<Py<PyAny>>> {
+    pub(super) fn begin_back(&self, py: Python<'_>, can_be_cancelled: bool) -> PyResult<Option<Py<PyAny>>> {
         if self.is_inherited() {
             return Err(errors::to_pyerr(py, &forked()));
         }
@@ -129,7 +129,7 @@ impl Crossing {
         if state.closed {
             return Ok(None);
         }
-        if state.cancel.is_some() && !state.noticed {
+        if can_be_cancelled && state.cancel.is_some() && !state.noticed {
             state.noticed = true;
             drop(state);
             return Err(self.cancelled_error(py).unwrap_or_else(|| running::cancelled_error(py, None)));

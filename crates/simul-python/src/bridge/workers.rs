@@ -52,6 +52,8 @@ struct State {
     queue: VecDeque<Py<Crossing>>,
     /// Not admitted: the limit is reached.
     waiting: VecDeque<Py<Crossing>>,
+    /// How many of those were cancelled since they were looked through, at most.
+    withdrawn: usize,
     /// Admitted calls that count.
     counted: usize,
     /// A worker is on its way to the queue, new or woken. It calls the next one when it has taken a call: many short
@@ -91,6 +93,7 @@ fn pool() -> &'static Pool {
             idle: Vec::new(),
             queue: VecDeque::new(),
             waiting: VecDeque::new(),
+            withdrawn: 0,
             counted: 0,
             coming: false,
             threads: 0,
@@ -192,6 +195,25 @@ pub(super) fn admit(crossing: &Bound<'_, Crossing>) {
     pool.follow(crossing.py(), orders);
 }
 
+/// A call that may wait for its turn was cancelled. Those that were are let go of when they are the half of all, since
+/// the others may take long, and each keeps its task's variables.
+pub(super) fn withdraw() {
+    let Some(pool) = existing() else { return };
+    let gone = {
+        let mut state = pool.state();
+        state.withdrawn += 1;
+        if state.withdrawn * 2 <= state.waiting.len() {
+            return;
+        }
+        state.withdrawn = 0;
+        let (wanted, gone) = std::mem::take(&mut state.waiting).into_iter().partition(|one| one.get().is_queued());
+        state.waiting = wanted;
+        gone
+    };
+    // Dropped here, since that may run Python code.
+    drop::<VecDeque<Py<Crossing>>>(gone);
+}
+
 /// A worker is about to wait for its loop: others may run meanwhile.
 pub(super) fn step_aside(crossing: &Bound<'_, Crossing>) {
     let pool = pool();
@@ -236,6 +258,8 @@ struct Own {
     known: bool,
     /// Woken for the queue.
     woken: bool,
+    /// Counted no longer: it ends.
+    gone: bool,
     running: Option<Py<Crossing>>,
     /// Whom to tell of the call that has ended.
     announce: Option<Seat>,
@@ -363,6 +387,7 @@ impl Worker {
                         (given, gate::enter().unwrap_or_else(|| gate::park_forever()))
                     });
                     if !given {
+                        self.own().gone = true;
                         return Ok(None);
                     }
                     self.mate.called.store(false, Ordering::Relaxed);
@@ -371,19 +396,53 @@ impl Worker {
                 }
             };
             let crossing = crossing.bind(py);
-            match Crossing::take(crossing)? {
-                Some((function, arguments, keywords)) => {
+            match Crossing::take(crossing) {
+                Ok(Some((function, arguments, keywords))) => {
                     self.own().running = Some(crossing.clone().unbind());
                     return Ok(Some((crossing.clone().unbind(), function, arguments, keywords)));
                 }
-                None => Self::finished(crossing.get()),
+                Ok(None) => {}
+                Err(error) => Crossing::refused(crossing, error),
             }
+            Self::finished(crossing.get());
         }
     }
 
     /// The function has returned.
     fn returned(&self, py: Python<'_>, value: Py<PyAny>) -> PyResult<()> {
         self.ended(py, Ok(value))
+    }
+
+    /// The thread ends, by an exception that came from outside between two functions. What it was about to run fails
+    /// by that; others go on.
+    fn broken(&self, error: Bound<'_, PyBaseException>) -> PyResult<()> {
+        if generation::is_inherited(self.generation) {
+            return Ok(());
+        }
+        let py = error.py();
+        self.ended(py, Err(error.unbind()))?;
+        let (announce, known, woken) = {
+            let mut own = self.own();
+            if std::mem::replace(&mut own.gone, true) {
+                return Ok(());
+            }
+            (own.announce.take(), own.known, own.woken)
+        };
+        if let Some((inbox, key)) = announce {
+            inbox.push(Notice::Done(key));
+        }
+        let pool = pool();
+        let orders = {
+            let mut state = pool.state();
+            state.threads -= usize::from(known);
+            state.idle.retain(|mate| !Arc::ptr_eq(mate, &self.mate));
+            if woken || !known {
+                state.coming = false;
+            }
+            state.pair()
+        };
+        pool.follow(py, orders);
+        Ok(())
     }
 
     /// The function has raised.
