@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import gc
 import pickle
+import threading
+import warnings
 
 import pytest
 
@@ -104,6 +106,34 @@ def test_blocking_a_loop_that_is_ahead_in_the_line_is_refused_whoever_holds_it(r
             lock.acquire().wait()
         ahead.cancel()
         assert lock.statistics() == {"locked": True, "waiting": 0}
+
+    run(main)
+
+
+@pytest.mark.parametrize("kind", [simul.Lock, simul.RLock])
+def test_one_ahead_that_was_cancelled_and_has_not_run_since_is_no_reason_to_refuse(run, in_thread, kind):
+    async def main():
+        lock, held, leave = kind(), threading.Event(), threading.Event()
+
+        def hold():
+            with lock:
+                held.set()
+                leave.wait()
+
+        thread = in_thread(hold)
+        held.wait()
+        ahead = asyncio.create_task(lock.acquire())
+        await asyncio.sleep(0)
+        ahead.cancel()
+        watcher = in_thread(lambda: until(lambda: lock.statistics()["waiting"] == 1) or leave.set())
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", RuntimeWarning)  # that it stalls the loop
+            lock.acquire().wait()
+        lock.release()
+        thread.join()
+        watcher.join()
+        with pytest.raises(asyncio.CancelledError):
+            await ahead
 
     run(main)
 

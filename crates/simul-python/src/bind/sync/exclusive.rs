@@ -73,8 +73,8 @@ impl<E: Exclusive> Call for Acquire<E> {
         };
         // Asked in the line already, so that whoever was ahead is seen; leaving it is dropping the place.
         refuse_deadlock(py, || self.of.known(), E::ACQUIRE, asker)?;
-        self.number = self.of.known().wait(party);
         let header = wait.as_header();
+        self.number = self.of.known().wait(party, header.clone());
         self.wait = Some(wait);
         Ok(Begun::Later(header))
     }

@@ -8,9 +8,9 @@ use crate::bind::errors;
 use crate::delivery::{nesting, running};
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
-use simul_wake::generation;
+use simul_wake::{AsHeader, generation};
 use std::collections::VecDeque;
-use std::sync::MutexGuard;
+use std::sync::{Arc, MutexGuard};
 
 /// A task or a thread.
 pub(crate) enum Party {
@@ -91,8 +91,14 @@ impl Party {
 pub(crate) struct Parties {
     generation: u32,
     holder: Option<Party>,
-    waiting: VecDeque<(u64, Party)>,
+    waiting: VecDeque<Waiting>,
     next: u64,
+}
+
+struct Waiting {
+    number: u64,
+    party: Party,
+    place: Arc<dyn AsHeader>,
 }
 
 impl Default for Parties {
@@ -127,28 +133,30 @@ impl Parties {
     }
 
     /// Somebody waits from now on.
-    pub(crate) fn wait(&mut self, party: Party) -> u64 {
+    pub(crate) fn wait(&mut self, party: Party, place: Arc<dyn AsHeader>) -> u64 {
         self.next += 1;
-        self.waiting.push_back((self.next, party));
+        self.waiting.push_back(Waiting { number: self.next, party, place });
         self.next
     }
 
     /// Somebody waits no longer.
     pub(crate) fn leave(&mut self, number: u64) -> Option<Party> {
-        let place = self.waiting.iter().position(|(known, _)| *known == number)?;
-        self.waiting.remove(place).map(|(_, party)| party)
+        let place = self.waiting.iter().position(|waiting| waiting.number == number)?;
+        self.waiting.remove(place).map(|waiting| waiting.party)
     }
 
     /// Copied, since asking a task for its loop may run Python code, and that not under the lock.
     fn all(&self, py: Python<'_>, but_the_holder: bool) -> Vec<(&'static str, Party)> {
         let holder = self.holder.iter().filter(|_| !but_the_holder).map(|held| ("is held by", held));
-        let ahead = self.waiting.iter().map(|(_, waiting)| ("goes first to", waiting));
+        // One that was cancelled has left the line, also when its task has not run since. One that was granted has not.
+        let ahead = self.waiting.iter().filter(|waiting| !waiting.place.header().is_cancelled());
+        let ahead = ahead.map(|waiting| ("goes first to", &waiting.party));
         holder.chain(ahead).map(|(how, party)| (how, party.clone_ref(py))).collect()
     }
 
     pub(crate) fn traverse(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
         self.holder.iter().try_for_each(|party| party.traverse(visit))?;
-        self.waiting.iter().try_for_each(|(_, party)| party.traverse(visit))
+        self.waiting.iter().try_for_each(|waiting| waiting.party.traverse(visit))
     }
 }
 
