@@ -21,7 +21,6 @@ pytest.importorskip("test.support", reason="this interpreter ships without CPyth
 REPR = "simul's repr has words of its own"
 FORK = "reads CPython's fork hook; simul resets by generation, see test_fork"
 SHAPE = "subscripts the adapter; tests/typing subscripts simul's class"
-WHOLE = "a number of items is a whole number"
 INSIDES = "reads private names of CPython's class"
 ANY_LOOP = "simul's serve any number of loops at once"
 GRANTED = "counts those who were let through and have not run yet as waiting; simul hands over when it is released"
@@ -127,6 +126,5 @@ for _name, _tests in vars(asyncio_queues).copy().items():
                 "test_repr": REPR,
                 "test_str": REPR,
                 "test_get_with_putters": INSIDES,
-                "test_float_maxsize": WHOLE,
             },
         )

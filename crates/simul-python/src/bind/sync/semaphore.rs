@@ -5,11 +5,12 @@ use super::operation::Operation;
 use super::plain::{self, Plain};
 use super::ready::{Ready, ready};
 use crate::delivery::own_turn;
-use pyo3::exceptions::{PyTypeError, PyValueError};
+use pyo3::exceptions::{PyRuntimeError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::PyDict;
+use pyo3::types::{PyDict, PyTuple};
 use simul_sync::Semaphore as Permits;
+use std::sync::OnceLock;
 
 /// So many holders at a time, first come, first served; for any number of threads and event loops.
 ///
@@ -35,7 +36,9 @@ use simul_sync::Semaphore as Permits;
 ///     False
 #[pyclass(frozen, weakref, subclass, module = "simul", name = "Semaphore")]
 pub(crate) struct Semaphore {
-    inner: Permits,
+    /// Made by `__init__`, so that a class that derives from this one may have arguments of its own.
+    made: OnceLock<Permits>,
+    make: fn(usize) -> Permits,
     word: &'static str,
     entry: PyOnceLock<Py<Entry>>,
 }
@@ -71,21 +74,33 @@ fn count(value: i64) -> PyResult<usize> {
 }
 
 impl Semaphore {
-    fn of(inner: Permits, word: &'static str) -> Self {
-        Self { inner, word, entry: PyOnceLock::new() }
+    fn of(make: fn(usize) -> Permits, word: &'static str) -> Self {
+        Self { made: OnceLock::new(), make, word, entry: PyOnceLock::new() }
+    }
+
+    /// One whose class never called `__init__` has one permit.
+    fn inner(&self) -> &Permits {
+        self.made.get_or_init(|| (self.make)(1))
     }
 
     fn let_go(&self, py: Python<'_>) -> PyResult<()> {
-        own_turn::within(py, || self.inner.release())?.map_err(|error| PyValueError::new_err(error.to_string()))
+        own_turn::within(py, || self.inner().release())?.map_err(|error| PyValueError::new_err(error.to_string()))
     }
 }
 
 #[pymethods]
 impl Semaphore {
     #[new]
+    #[pyo3(signature = (*_args, **_kwargs), text_signature = "(value=1)")]
+    fn new(_args: &Bound<'_, PyTuple>, _kwargs: Option<&Bound<'_, PyDict>>) -> Self {
+        Self::of(Permits::new, "Semaphore")
+    }
+
     #[pyo3(signature = (value=1))]
-    fn new(value: i64) -> PyResult<Self> {
-        Ok(Self::of(Permits::new(count(value)?), "Semaphore"))
+    fn __init__(&self, value: i64) -> PyResult<()> {
+        self.made.set((self.make)(count(value)?)).map_err(|_| {
+            PyRuntimeError::new_err("this semaphore is made already: call __init__() once, and before any use")
+        })
     }
 
     /// Acquire a permit; True once it is held.
@@ -93,12 +108,12 @@ impl Semaphore {
     /// Returns:
     ///     A call that begins when it is awaited, or waited for with ``.wait(timeout=None)``.
     fn acquire(&self) -> Operation {
-        Plain::call(self.inner.clone(), &ACQUIRE)
+        Plain::call(self.inner().clone(), &ACQUIRE)
     }
 
     /// Acquire a permit if one is free; whether there was one.
     fn acquire_nowait(&self) -> bool {
-        self.inner.acquire_nowait()
+        self.inner().acquire_nowait()
     }
 
     /// Release a permit: to the first who waits, else it is free.
@@ -111,12 +126,12 @@ impl Semaphore {
 
     /// Whether no permit is free.
     fn locked(&self) -> bool {
-        self.inner.locked()
+        self.inner().locked()
     }
 
     /// How it stands: how many permits are free (``value``), and how many are ``waiting``.
     fn statistics<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
-        let now = self.inner.statistics();
+        let now = self.inner().statistics();
         let figures = PyDict::new(py);
         figures.set_item("value", now.free)?;
         figures.set_item("waiting", now.waiting)?;
@@ -124,7 +139,7 @@ impl Semaphore {
     }
 
     fn __aenter__(&self, py: Python<'_>) -> PyResult<Py<Entry>> {
-        let entry = self.entry.get_or_try_init(py, || Entry::new(py, Door(self.inner.clone())))?;
+        let entry = self.entry.get_or_try_init(py, || Entry::new(py, Door(self.inner().clone())))?;
         Ok(entry.clone_ref(py))
     }
 
@@ -141,10 +156,10 @@ impl Semaphore {
     }
 
     fn __enter__(&self, py: Python<'_>) -> PyResult<()> {
-        if self.inner.acquire_nowait() {
+        if self.inner().acquire_nowait() {
             return Ok(());
         }
-        Operation::wait(&Bound::new(py, Plain::call(self.inner.clone(), &ENTER))?, None).map(drop)
+        Operation::wait(&Bound::new(py, Plain::call(self.inner().clone(), &ENTER))?, None).map(drop)
     }
 
     #[pyo3(signature = (_class=None, _raised=None, _traceback=None))]
@@ -164,7 +179,7 @@ impl Semaphore {
     }
 
     fn __repr__(&self) -> String {
-        let now = self.inner.statistics();
+        let now = self.inner().statistics();
         let stands = match now.free {
             0 => "locked".to_owned(),
             free => format!("unlocked, value:{free}"),
@@ -189,15 +204,14 @@ impl Semaphore {
 ///     >>> simul.BoundedSemaphore(1).release()
 ///     Traceback (most recent call last):
 ///     ValueError: BoundedSemaphore released too many times
-#[pyclass(frozen, extends = Semaphore, module = "simul", name = "BoundedSemaphore")]
+#[pyclass(frozen, subclass, extends = Semaphore, module = "simul", name = "BoundedSemaphore")]
 pub(crate) struct BoundedSemaphore;
 
 #[pymethods]
 impl BoundedSemaphore {
     #[new]
-    #[pyo3(signature = (value=1))]
-    fn new(value: i64) -> PyResult<PyClassInitializer<Self>> {
-        let base = Semaphore::of(Permits::bounded(count(value)?), "BoundedSemaphore");
-        Ok(PyClassInitializer::from(base).add_subclass(Self))
+    #[pyo3(signature = (*_args, **_kwargs), text_signature = "(value=1)")]
+    fn new(_args: &Bound<'_, PyTuple>, _kwargs: Option<&Bound<'_, PyDict>>) -> PyClassInitializer<Self> {
+        PyClassInitializer::from(Semaphore::of(Permits::bounded, "BoundedSemaphore")).add_subclass(Self)
     }
 }

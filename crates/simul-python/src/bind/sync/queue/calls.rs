@@ -51,7 +51,7 @@ impl Call for Get {
     }
 
     fn begin(&mut self, py: Python<'_>, _asker: Asker) -> PyResult<Begun> {
-        let queue = &self.queue.get().inner;
+        let queue = self.queue.get().inner();
         match queue.enter_get().map_err(|why| refused(py, why, "QueueEmpty"))? {
             Entered::Now(parcel) => queue.open(parcel).map(|item| Begun::Now(item.0)).ok_or_else(ended),
             Entered::Later(wait) => {
@@ -65,7 +65,7 @@ impl Call for Get {
     fn take(&mut self, py: Python<'_>) -> PyResult<Py<PyAny>> {
         let mut wait = self.wait.take().ok_or_else(ended)?;
         let parcel = wait.take().map_err(|error| failed(py, &error))?;
-        self.queue.get().inner.open(parcel).map(|item| item.0).ok_or_else(ended)
+        self.queue.get().inner().open(parcel).map(|item| item.0).ok_or_else(ended)
     }
 
     fn traverse(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
@@ -92,7 +92,7 @@ impl Call for Put {
     }
 
     fn begin(&mut self, py: Python<'_>, _asker: Asker) -> PyResult<Begun> {
-        let queue = &self.queue.get().inner;
+        let queue = self.queue.get().inner();
         match queue.enter_put(&mut self.item).map_err(|why| refused(py, why, "QueueFull"))? {
             Entered::Now(()) => Ok(Begun::Now(py.None())),
             Entered::Later(wait) => {
@@ -107,7 +107,7 @@ impl Call for Put {
         let mut wait = self.wait.take().ok_or_else(ended)?;
         wait.take().map_err(|error| failed(py, &error))?;
         let item = self.item.take().ok_or_else(ended)?;
-        match self.queue.get().inner.fill(item) {
+        match self.queue.get().inner().fill(item) {
             Ok(()) => Ok(py.None()),
             Err(rejected) => Err(refused(py, rejected.why, "QueueFull")),
         }
@@ -136,7 +136,7 @@ impl Call for Join {
     }
 
     fn begin(&mut self, py: Python<'_>, _asker: Asker) -> PyResult<Begun> {
-        match self.queue.get().inner.enter_join() {
+        match self.queue.get().inner().enter_join() {
             Entered::Now(()) => Ok(Begun::Now(py.None())),
             Entered::Later(wait) => {
                 let header = wait.as_header();

@@ -2,11 +2,13 @@
 
 use super::calls::{Get, Join, Put, refused};
 use super::items::{Item, Kept};
+use super::maxsize::Maxsize;
 use crate::bind::sync::operation::Operation;
-use pyo3::exceptions::{PyTypeError, PyValueError};
+use pyo3::exceptions::{PyRuntimeError, PyTypeError, PyValueError};
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
-use pyo3::types::PyDict;
+use pyo3::types::{PyDict, PySuper, PyTuple, PyType};
+use std::sync::OnceLock;
 
 /// Hands items over, the oldest first; for any number of threads and event loops.
 ///
@@ -29,28 +31,78 @@ use pyo3::types::PyDict;
 ///     'a'
 #[pyclass(frozen, weakref, subclass, generic, module = "simul", name = "Queue")]
 pub(crate) struct Queue {
-    pub(super) inner: simul_sync::Queue<Item, Kept>,
-    maxsize: isize,
+    /// Made by `__init__`, so that a class that derives from this one may have arguments of its own.
+    made: OnceLock<Made>,
+    make: fn() -> Kept,
+}
+
+struct Made {
+    inner: simul_sync::Queue<Item, Kept>,
+    maxsize: Maxsize,
+}
+
+impl Made {
+    fn new(maxsize: Maxsize, make: fn() -> Kept) -> Self {
+        Self { inner: simul_sync::Queue::with_store(maxsize.count(), make), maxsize }
+    }
 }
 
 impl Queue {
-    fn with(maxsize: isize, make: fn() -> Kept) -> Self {
-        Self { inner: simul_sync::Queue::with_store(usize::try_from(maxsize).unwrap_or(0), make), maxsize }
+    fn with(make: fn() -> Kept) -> Self {
+        Self { made: OnceLock::new(), make }
+    }
+
+    /// One whose class never called `__init__` is without limit.
+    fn made(&self) -> &Made {
+        self.made.get_or_init(|| Made::new(Maxsize::NONE, self.make))
+    }
+
+    pub(super) fn inner(&self) -> &simul_sync::Queue<Item, Kept> {
+        &self.made().inner
     }
 }
+
+/// What asyncio calls to keep items, and classes that derive from its queues replace.
+const HOOKS: [&str; 4] = ["_init", "_put", "_get", "_qsize"];
 
 #[pymethods]
 impl Queue {
     #[new]
-    #[pyo3(signature = (maxsize = 0))]
-    fn new(maxsize: isize) -> Self {
-        Self::with(maxsize, Kept::fifo)
+    #[pyo3(signature = (*_args, **_kwargs), text_signature = "(maxsize=0)")]
+    fn new(_args: &Bound<'_, PyTuple>, _kwargs: Option<&Bound<'_, PyDict>>) -> Self {
+        Self::with(Kept::fifo)
+    }
+
+    #[pyo3(signature = (maxsize = Maxsize::NONE))]
+    fn __init__(&self, maxsize: Maxsize) -> PyResult<()> {
+        self.made.set(Made::new(maxsize, self.make)).map_err(|_| {
+            PyRuntimeError::new_err("this queue is made already: call __init__() once, and before any use")
+        })
+    }
+
+    #[classmethod]
+    #[pyo3(signature = (**kwargs))]
+    fn __init_subclass__(cls: &Bound<'_, PyType>, kwargs: Option<&Bound<'_, PyDict>>) -> PyResult<()> {
+        let py = cls.py();
+        PySuper::new(&py.get_type::<Self>(), cls)?.call_method("__init_subclass__", (), kwargs)?;
+        let own = cls.getattr("__dict__")?;
+        for hook in HOOKS {
+            if own.contains(hook)? {
+                // Never called, it would change nothing, and nobody would notice.
+                return Err(PyTypeError::new_err(format!(
+                    "{}.{hook}() would never be called, since a simul queue keeps its items itself: override \
+                     put_nowait(), get_nowait(), put() and get(), or give it another name",
+                    cls.name()?
+                )));
+            }
+        }
+        Ok(())
     }
 
     /// How many items it holds before ``put`` waits.
     #[getter]
-    fn maxsize(&self) -> isize {
-        self.maxsize
+    fn maxsize(&self) -> Maxsize {
+        self.made().maxsize
     }
 
     /// Take the next item.
@@ -89,7 +141,7 @@ impl Queue {
     ///     simul.QueueEmpty: There is none.
     ///     simul.QueueShutDown: There is none, and the queue has been shut down.
     fn get_nowait(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
-        self.inner.get_nowait().map(|item| item.0).map_err(|why| refused(py, why, "QueueEmpty"))
+        self.inner().get_nowait().map(|item| item.0).map_err(|why| refused(py, why, "QueueEmpty"))
     }
 
     /// Put an item in, if there is room.
@@ -98,7 +150,7 @@ impl Queue {
     ///     simul.QueueFull: There is none.
     ///     simul.QueueShutDown: The queue has been shut down.
     fn put_nowait(&self, py: Python<'_>, item: Py<PyAny>) -> PyResult<()> {
-        self.inner.put_nowait(Item(item)).map_err(|rejected| refused(py, rejected.why, "QueueFull"))
+        self.inner().put_nowait(Item(item)).map_err(|rejected| refused(py, rejected.why, "QueueFull"))
     }
 
     /// Say that the work on one item is done, for ``join()``.
@@ -106,7 +158,7 @@ impl Queue {
     /// Raises:
     ///     ValueError: It was said for every item already.
     fn task_done(&self) -> PyResult<()> {
-        self.inner.task_done().map_err(|error| PyValueError::new_err(error.to_string()))
+        self.inner().task_done().map_err(|error| PyValueError::new_err(error.to_string()))
     }
 
     /// Let nothing in any more; what is inside may still be taken.
@@ -117,31 +169,31 @@ impl Queue {
     ///     immediate: Whether to throw away what is inside; it counts as done.
     #[pyo3(signature = (immediate = false))]
     fn shutdown(&self, immediate: bool) {
-        self.inner.shutdown(immediate);
+        self.inner().shutdown(immediate);
     }
 
     /// How many items are inside; those on their way to a ``get()`` are not.
     fn qsize(&self) -> usize {
-        self.inner.len()
+        self.inner().len()
     }
 
     /// Whether nothing is inside.
     fn empty(&self) -> bool {
-        self.inner.is_empty()
+        self.inner().is_empty()
     }
 
     /// Whether a ``put()`` would have to wait.
     fn full(&self) -> bool {
-        self.inner.is_full()
+        self.inner().is_full()
     }
 
     /// How it stands: ``size``, ``maxsize``, ``unfinished``, how many are ``waiting_to_get``,
     /// ``waiting_to_put`` and ``waiting_to_join``, and whether it is ``shut_down``.
     fn statistics<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
-        let now = self.inner.statistics();
+        let now = self.inner().statistics();
         let figures = PyDict::new(py);
         figures.set_item("size", now.size)?;
-        figures.set_item("maxsize", self.maxsize)?;
+        figures.set_item("maxsize", self.maxsize())?;
         figures.set_item("unfinished", now.unfinished)?;
         figures.set_item("waiting_to_get", now.getting)?;
         figures.set_item("waiting_to_put", now.putting)?;
@@ -156,10 +208,10 @@ impl Queue {
 
     fn __repr__(slf: &Bound<'_, Self>) -> PyResult<String> {
         let this = slf.get();
-        let now = this.inner.statistics();
+        let now = this.inner().statistics();
         let mut text = format!("<simul.{} size={}", slf.get_type().name()?, now.size);
         let counts = [
-            ("maxsize", usize::try_from(this.maxsize).unwrap_or(0)),
+            ("maxsize", this.made().maxsize.count()),
             ("getting", now.getting),
             ("putting", now.putting),
             ("unfinished", now.unfinished),
@@ -172,11 +224,11 @@ impl Queue {
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
-        self.inner.try_each(|item| visit.call(&item.0))
+        self.made.get().map_or(Ok(()), |made| made.inner.try_each(|item| visit.call(&item.0)))
     }
 
     fn __clear__(&self) {
-        let items = self.inner.take_all();
+        let items = self.made.get().map(|made| made.inner.take_all());
         drop(items);
     }
 }
@@ -194,9 +246,9 @@ pub(crate) struct LifoQueue;
 #[pymethods]
 impl LifoQueue {
     #[new]
-    #[pyo3(signature = (maxsize = 0))]
-    fn new(maxsize: isize) -> PyClassInitializer<Self> {
-        PyClassInitializer::from(Queue::with(maxsize, Kept::lifo)).add_subclass(Self)
+    #[pyo3(signature = (*_args, **_kwargs), text_signature = "(maxsize=0)")]
+    fn new(_args: &Bound<'_, PyTuple>, _kwargs: Option<&Bound<'_, PyDict>>) -> PyClassInitializer<Self> {
+        PyClassInitializer::from(Queue::with(Kept::lifo)).add_subclass(Self)
     }
 }
 
@@ -222,8 +274,8 @@ pub(crate) struct PriorityQueue;
 #[pymethods]
 impl PriorityQueue {
     #[new]
-    #[pyo3(signature = (maxsize = 0))]
-    fn new(maxsize: isize) -> PyClassInitializer<Self> {
-        PyClassInitializer::from(Queue::with(maxsize, Kept::heap)).add_subclass(Self)
+    #[pyo3(signature = (*_args, **_kwargs), text_signature = "(maxsize=0)")]
+    fn new(_args: &Bound<'_, PyTuple>, _kwargs: Option<&Bound<'_, PyDict>>) -> PyClassInitializer<Self> {
+        PyClassInitializer::from(Queue::with(Kept::heap)).add_subclass(Self)
     }
 }
