@@ -38,6 +38,8 @@ enum Standing {
 struct Lent {
     known: HashMap<u64, Standing>,
     borrowed: usize,
+    /// In a forked child: how many were lent at the fork, whose releases say nothing.
+    pardoned: usize,
     line: Line<(), u64>,
 }
 
@@ -46,6 +48,12 @@ impl State for Lent {
 
     fn new(_config: &Total) -> Self {
         Self::default()
+    }
+
+    fn inherited(self, _config: &Total) -> Self {
+        let pardoned = self.borrowed + self.pardoned;
+        std::mem::forget(self);
+        Self { pardoned, ..Self::default() }
     }
 }
 
@@ -75,7 +83,7 @@ impl Lent {
 ///
 /// # Threads and loops
 /// Any thread and any async runtime at once; a token may be released anywhere. A forked child keeps the total, and
-/// nothing is lent.
+/// nothing is lent; the release of a token that was lent before the fork does nothing.
 ///
 /// # Example
 /// ```
@@ -169,6 +177,10 @@ impl CapacityLimiter {
     pub fn release(&self, borrower: u64) -> Result<()> {
         let mut state = self.0.lock();
         if state.known.get(&borrower) != Some(&Standing::Holds) {
+            if state.pardoned > 0 {
+                state.pardoned -= 1;
+                return Ok(());
+            }
             return Err(Error::new(
                 Kind::Invalid,
                 "this borrower isn't holding any of this CapacityLimiter's tokens: release() without acquire()",

@@ -19,6 +19,8 @@ pub struct LockStatistics {
 #[derive(Debug, Default)]
 struct Held {
     held: bool,
+    /// In a forked child: it was held at the fork, perhaps by the thread that went on here, whose release says nothing.
+    pardoned: bool,
     line: Line<()>,
 }
 
@@ -28,6 +30,12 @@ impl State for Held {
     fn new(_config: &()) -> Self {
         Self::default()
     }
+
+    fn inherited(self, _config: &()) -> Self {
+        let pardoned = self.held || self.pardoned;
+        std::mem::forget(self);
+        Self { pardoned, ..Self::default() }
+    }
 }
 
 /// One holder at a time. A handle: its clones are the same lock.
@@ -36,7 +44,8 @@ impl State for Held {
 /// A waiter that is dropped leaves the line; one that had been granted the lock passes it on.
 ///
 /// # Threads and loops
-/// Any thread and any async runtime at once. In a forked child it is not held.
+/// Any thread and any async runtime at once. In a forked child it is not held, and the release of a hold from before
+/// the fork does nothing.
 ///
 /// # Example
 /// ```
@@ -91,6 +100,9 @@ impl Lock {
     pub fn release(&self) -> Result<()> {
         let mut state = self.0.lock();
         if !state.held {
+            if std::mem::take(&mut state.pardoned) {
+                return Ok(());
+            }
             return Err(Error::new(Kind::Invalid, "the lock is not held: release() without acquire()"));
         }
         let wake = state.line.grant(());

@@ -29,6 +29,9 @@ struct Asked {
 struct Owned {
     owner: Option<u64>,
     depth: usize,
+    /// In a forked child: how deep it was held at the fork. The owner may go on there under another number (a task is
+    /// none any more), and its releases say nothing.
+    pardoned: usize,
     line: Line<(), Asked>,
 }
 
@@ -37,6 +40,12 @@ impl State for Owned {
 
     fn new(_config: &()) -> Self {
         Self::default()
+    }
+
+    fn inherited(self, _config: &()) -> Self {
+        let pardoned = self.depth + self.pardoned;
+        std::mem::forget(self);
+        Self { pardoned, ..Self::default() }
     }
 }
 
@@ -72,7 +81,8 @@ impl Owned {
 /// A waiter that is dropped leaves the line; one that had been granted the lock passes it on.
 ///
 /// # Threads and loops
-/// Any thread and any async runtime at once. In a forked child nobody owns it.
+/// Any thread and any async runtime at once. In a forked child nobody owns it, and giving up what was held before the
+/// fork does nothing.
 ///
 /// # Example
 /// ```
@@ -138,7 +148,8 @@ impl RLock {
     pub fn release(&self, owner: u64) -> Result<bool> {
         let mut state = self.0.lock();
         if state.owner != Some(owner) {
-            return Err(not_owned());
+            state.pardoned = state.pardoned.checked_sub(1).ok_or_else(not_owned)?;
+            return Ok(false);
         }
         state.depth -= 1;
         if state.depth > 0 {

@@ -27,6 +27,8 @@ pub struct Permits {
 #[derive(Debug)]
 struct Free {
     free: usize,
+    /// In a forked child: how many were out at the fork, whose releases say nothing.
+    pardoned: usize,
     line: Line<()>,
 }
 
@@ -34,7 +36,13 @@ impl State for Free {
     type Config = Permits;
 
     fn new(config: &Permits) -> Self {
-        Self { free: config.count, line: Line::default() }
+        Self { free: config.count, pardoned: 0, line: Line::default() }
+    }
+
+    fn inherited(self, config: &Permits) -> Self {
+        let pardoned = self.pardoned + config.count.saturating_sub(self.free);
+        std::mem::forget(self);
+        Self { pardoned, ..Self::new(config) }
     }
 }
 
@@ -44,7 +52,8 @@ impl State for Free {
 /// A waiter that is dropped leaves the line; a permit that had been granted to it goes to the next.
 ///
 /// # Threads and loops
-/// Any thread and any async runtime at once. In a forked child all permits are free.
+/// Any thread and any async runtime at once. In a forked child all permits are free, and the release of one that was
+/// taken before the fork does nothing.
 ///
 /// # Example
 /// ```
@@ -121,6 +130,11 @@ impl Semaphore {
     pub fn release(&self) -> Result<()> {
         let Permits { count, bounded } = *self.0.config();
         let mut state = self.0.lock();
+        if state.pardoned > 0 && state.free >= count {
+            // Nothing is out in this process: it was taken before the fork.
+            state.pardoned -= 1;
+            return Ok(());
+        }
         if bounded && state.free >= count {
             return Err(Error::new(Kind::Invalid, "BoundedSemaphore released too many times"));
         }

@@ -141,14 +141,12 @@ impl CapacityLimiter {
     }
 
     fn give_back(&self, borrower: &Bound<'_, PyAny>) -> PyResult<()> {
-        // A borrower that is not known has no number, and what Rust says of such a one is the answer.
-        let number = match self.borrowers(borrower.py()).get_item(borrower)? {
-            Some(number) => number.extract()?,
-            None => 0,
-        };
         let py = borrower.py();
+        let known = self.borrowers(py).get_item(borrower)?;
+        // A borrower that is not known has no number, and what Rust says of such a one is the answer.
+        let number = known.as_ref().map_or(Ok(0), |number| number.extract())?;
         own_turn::within(py, || self.inner.release(number))?.map_err(|error| refusal(py, &error))?;
-        self.dismiss(borrower)
+        if known.is_some() { self.dismiss(borrower) } else { Ok(()) }
     }
 }
 
