@@ -224,3 +224,19 @@ def test_ctrl_c_in_a_wait_holds_the_lock_again(child):
             raise AssertionError("not interrupted")
         assert condition.statistics() == {"locked": False, "waiting": 0}
     """)
+
+
+def test_wait_for_looks_once_more_when_its_time_is_up():
+    condition = simul.Condition()
+    looks = []
+
+    def second_look():
+        # It came true without a notify, while the wait ran out.
+        looks.append(None)
+        return len(looks) > 1
+
+    with condition:
+        assert condition.wait_for(second_look).wait(0) is True
+        with pytest.raises(simul.TimeoutError):
+            condition.wait_for(lambda: False).wait(0)
+        assert condition.locked()

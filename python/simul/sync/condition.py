@@ -108,7 +108,13 @@ class Condition:
         def waited(timeout: float | None) -> _T:
             end = math.inf if timeout is None else time.monotonic() + timeout
             while not (result := predicate()):
-                self._wait_told(None if timeout is None else max(end - time.monotonic(), 0.0))
+                try:
+                    self._wait_told(None if timeout is None else max(end - time.monotonic(), 0.0))
+                except SimulTimeoutError:
+                    # It may have come true without a word, while the lock was waited for.
+                    if result := predicate():
+                        break
+                    raise
             return result
 
         return Staged("Condition.wait_for", awaited, waited)
