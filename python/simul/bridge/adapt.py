@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import inspect
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Iterable
 from typing import Any
 
 from simul.bridge import steps, to_thread, wait
@@ -16,12 +16,18 @@ wait_for = wait.wait_for
 
 
 def in_plain_code(value: Any, managed: bool) -> Any:  # noqa: FBT001  (called by position)
-    """For a sync caller, what is no awaitable: an async generator, an async context manager, or a plain value."""
+    """For a sync caller, what is no awaitable: something to iterate, an async context manager, or a plain value."""
     if isinstance(value, AsyncGenerator):
         return steps.iterate(value)  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]
+    if _only_async_iterates(value):
+        return steps.iterate(steps.each(value))
     if managed and hasattr(value, "__aenter__") and not hasattr(value, "__enter__"):
         return steps.Managed(value)
     return value
+
+
+def _only_async_iterates(value: object) -> bool:
+    return isinstance(value, AsyncIterator) and not isinstance(value, Iterable)
 
 
 def in_async_code(value: Any) -> Any:
@@ -31,8 +37,19 @@ def in_async_code(value: Any) -> Any:
     return value
 
 
-async def offload(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any] | None) -> Any:
-    """Call a plain function in a thread; if what it returns can be awaited, await it here."""
+def offload(
+    function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any] | None
+) -> Coroutine[Any, Any, Any]:
+    """A coroutine that calls a plain function in a thread; if what it returns can be awaited, it awaits that here."""
+    coroutine = _offload(function, args, kwargs)
+    # Python names it when it is never awaited, and so do tasks.
+    named: Any = coroutine
+    named.__name__ = getattr(function, "__name__", "offload")
+    named.__qualname__ = getattr(function, "__qualname__", "offload")
+    return coroutine
+
+
+async def _offload(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any] | None) -> Any:
     value = await to_thread.to_thread(functools.partial(function, *args, **(kwargs or {})))
     return await value if inspect.isawaitable(value) else value
 
@@ -51,6 +68,14 @@ def aio(function: Callable[..., Any], kind: str) -> Callable[..., Any]:
         return await function(*args, **kwargs)
 
     return call
+
+
+def described(descriptor: Any, kind: str, instance: object, owner: type[Any] | None) -> Any:
+    """What a descriptor that is no callable gives an instance, or a class."""
+    from simul.bridge import smart  # noqa: PLC0415  (it needs the compiled wrapper, which needs this)
+
+    inner = descriptor.__get__(instance, owner)
+    return smart.bound(inner, kind) if callable(inner) else inner
 
 
 def bound_aio(function: Callable[..., Any], kind: str, instance: object) -> Callable[..., Any]:

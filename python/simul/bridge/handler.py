@@ -10,6 +10,7 @@ from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar, cast, overloa
 from simul.bridge import adapt
 from simul.bridge.smart import kind_of
 from simul.bridge.wait import wait_for
+from simul.errors import InvalidError
 
 __all__ = ["Handled", "async_handler"]
 
@@ -72,13 +73,31 @@ def async_handler(function: Callable[_P, Awaitable[_T]]) -> Handled[_P, _T]:
         >>> double(21)
         42
     """
+    if isinstance(function, (classmethod, staticmethod)):
+        outer: Any = cast("Any", function)
+        rewrapped: Handled[_P, _T] = outer.__class__(async_handler(outer.__func__))
+        return rewrapped
+    if isinstance(function, property):
+        return cast("Any", property(async_handler(cast("Any", function.fget)), function.fset, function.fdel))
+
+    kind = kind_of(function)
 
     @functools.wraps(function)
     def call(*args: _P.args, **kwargs: _P.kwargs) -> _T:
+        if kind == "plain":
+            # It may look for the running loop before it gives something to await, as asyncio.gather does.
+            return wait_for(_called_inside(function, args, kwargs))
         return wait_for(function(*args, **kwargs))
 
     # Not `__wrapped__`: frameworks that look there would take it for a coroutine function, and await its result.
     del call.__wrapped__
     call.__signature__ = inspect.signature(function)  # type: ignore[attr-defined]
-    call.aio = adapt.aio(function, kind_of(function))  # type: ignore[attr-defined]
+    call.aio = adapt.aio(function, kind)  # type: ignore[attr-defined]
     return cast("Handled[_P, _T]", call)
+
+
+async def _called_inside(function: Callable[..., Awaitable[_T]], args: tuple[Any, ...], kwargs: dict[str, Any]) -> _T:
+    awaitable = function(*args, **kwargs)
+    if not inspect.isawaitable(awaitable):
+        raise InvalidError(f"{function!r} returned {awaitable!r}, which cannot be awaited: it needs no async_handler")
+    return await awaitable

@@ -11,6 +11,8 @@ from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from typing import Any, Concatenate, ParamSpec, TypeVar, cast, overload
 
 from simul._simul import SmartAsync, SmartMethod
+from simul.bridge import described
+from simul.errors import InvalidError
 
 __all__ = ["SmartAsync", "SmartMethod", "smartasync"]
 
@@ -22,6 +24,10 @@ _C = TypeVar("_C")
 
 @overload
 def smartasync(method: property) -> property: ...
+@overload
+def smartasync(
+    method: functools.cached_property[Any] | functools.partialmethod[Any] | functools.singledispatchmethod[Any],
+) -> Any: ...
 @overload
 def smartasync(
     method: classmethod[_C, _P, Coroutine[Any, Any, _T]],
@@ -62,6 +68,7 @@ def smartasync(method: Any) -> Any:
 
     Raises:
         BaseException: Whatever the function raises: the same object, with its own traceback.
+        simul.InvalidError: ``method`` can be neither called nor bound.
 
     Cancellation:
         As of :func:`async_handler`.
@@ -96,6 +103,12 @@ def smartasync(method: Any) -> Any:
         if isinstance(inner, SmartAsync):
             inner = inner.__wrapped__
         return _wrap(inner, "class" if isinstance(method, classmethod) else "static")
+    if isinstance(method, functools.cached_property):
+        return described.CachedProperty(method.func) if _is_async(method.func) else cast("Any", method)
+    if described.is_descriptor(method):
+        return _wrap(method, "descriptor")
+    if not callable(method):
+        raise InvalidError(f"{method!r} is no function: smartasync takes what can be called, or bound to an instance")
     return _wrap(method, "instance" if _binds(method) else "static")
 
 
@@ -104,6 +117,15 @@ def _wrap(function: Any, binding: str) -> SmartAsync[..., Any, Any]:
     # An object's own attributes are not the wrapper's; a function's are.
     updated = ("__dict__",) if isinstance(function, types.FunctionType) else ()
     functools.update_wrapper(smart, function, updated=updated)
+    if getattr(function, "__isabstractmethod__", False):
+        cast("Any", smart).__isabstractmethod__ = True
+    return smart
+
+
+def bound(function: Any, kind: str) -> SmartAsync[..., Any, Any]:
+    """What a descriptor has given an instance, for both kinds of callers."""
+    smart = SmartAsync[..., Any, Any](function, kind, "static")
+    functools.update_wrapper(smart, function, updated=())
     return smart
 
 
@@ -132,11 +154,13 @@ def kind_of(function: Any) -> str:  # noqa: PLR0911  (one for each way)
     if inspect.isclass(function):
         if hasattr(function, "__aenter__") and not hasattr(function, "__enter__"):
             return "managed"
-        return "asynchronous" if hasattr(function, "__await__") else "plain"
+        return "asynchronous" if hasattr(function, "__await__") or hasattr(function, "__anext__") else "plain"
+    if isinstance(function, functools.singledispatchmethod):
+        return kind_of(cast("Any", function).func)
     if _is_async(function):
         return "asynchronous"
-    while isinstance(function, (functools.partial, types.MethodType)):
-        function = cast("Any", function).func if isinstance(function, functools.partial) else function.__func__
+    while isinstance(function, (functools.partial, functools.partialmethod, types.MethodType)):
+        function = function.__func__ if isinstance(function, types.MethodType) else cast("Any", function).func
     if _is_async(function):
         return "asynchronous"
     if getattr(function, "__code__", None) is _MANAGER_CODE:

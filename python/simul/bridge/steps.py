@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from asyncio import AbstractEventLoop, Future, Task
-from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
-from contextlib import AbstractAsyncContextManager, AbstractContextManager
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Generator
+from contextlib import AbstractAsyncContextManager, AbstractContextManager, ContextDecorator
 from types import TracebackType
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Self, TypeVar
 
 from simul import _simul
 from simul.bridge import thread_loop
 from simul.errors import InvalidError
 
-__all__ = ["Managed", "iterate"]
+__all__ = ["Managed", "each", "iterate"]
 
 _T = TypeVar("_T")
 _S = TypeVar("_S")
@@ -33,6 +33,7 @@ class Steps:
         self.task: Task[None] | None = None
         self.loop: AbstractEventLoop | None = None
         self.request: Future[tuple[_Step, Future[_Answer]] | None] | None = None
+        self.let_go: Callable[[], None] | None = None
 
     def ask(self, step: _Step) -> Any:
         """Make one step, and wait for it in plain code."""
@@ -40,11 +41,17 @@ class Steps:
 
     def end(self) -> None:
         """Nothing more will be asked."""
+        self._let_loop_go()
         if self.request is not None and not self.request.done() and self.loop is not None:
             if self.loop.is_closed():
                 return
             self.request.set_result(None)  # the task ends when its loop is turned next
             self.request = None
+
+    def _let_loop_go(self) -> None:
+        let_go, self.let_go = self.let_go, None
+        if let_go is not None:
+            let_go()
 
     def end_from_elsewhere(self) -> None:
         """On another thread, or under another loop: the task is cancelled when its own loop is turned next."""
@@ -60,7 +67,12 @@ class Steps:
         if self.task is None:
             self.loop = loop
             self.request = loop.create_future()
-            self.task = loop.create_task(self._serve(), context=thread_loop.context_for(loop))
+            self.task, self.let_go = thread_loop.begin_steps(loop, self._serve())
+        elif self.loop is not None and self.loop.is_closed():
+            raise InvalidError(
+                "the event loop that this async generator or context manager was begun on has been closed "
+                "(reset_smartasync_cache() was called here meanwhile), and it was ended with it"
+            )
         elif loop is not self.loop or self.request is None:
             raise InvalidError(
                 "an async generator or context manager that plain code has begun belongs to the event loop it was "
@@ -86,6 +98,12 @@ class Steps:
             value = None
 
     async def _serve(self) -> None:
+        try:
+            await self._steps()
+        finally:
+            self._let_loop_go()
+
+    async def _steps(self) -> None:
         # Whoever ends it takes the request away; what it was is needed here.
         while (request := self.request) is not None:
             try:
@@ -110,12 +128,23 @@ async def _answer(answer: Future[_Answer] | None, step: Awaitable[Any]) -> None:
     try:
         value = await step
     except BaseException as error:  # noqa: BLE001  (it is raised where the step was asked for)
-        outcome = (False, error)
+        # Our own frame says nothing.
+        outcome = (False, error.with_traceback(error.__traceback__ and error.__traceback__.tb_next))
     else:
         outcome = (True, value)
     if answer is not None and not answer.done():
         answer.set_result(outcome)
     del outcome, answer
+
+
+async def each(iterator: AsyncIterator[_T]) -> AsyncGenerator[_T, None]:
+    """An async generator of what another async iterator gives."""
+    try:
+        async for value in iterator:
+            yield value
+    finally:
+        if (close := getattr(iterator, "aclose", None)) is not None:
+            await close()
 
 
 def iterate(generator: AsyncGenerator[_T, _S]) -> Generator[_T, _S, None]:
@@ -143,8 +172,10 @@ def iterate(generator: AsyncGenerator[_T, _S]) -> Generator[_T, _S, None]:
         if steps.is_elsewhere():
             steps.end_from_elsewhere()
         elif steps.task is not None and not steps.task.done():
-            steps.ask(generator.aclose)
-            steps.end()
+            try:
+                steps.ask(generator.aclose)
+            finally:
+                steps.end()
         del step
 
 
@@ -156,8 +187,8 @@ def _sent(generator: AsyncGenerator[Any, _S], value: _S) -> _Step:
     return lambda: generator.asend(value)
 
 
-class Managed(AbstractContextManager[_T_co, bool | None], Generic[_T_co]):
-    """An async context manager for plain code's ``with``."""
+class Managed(AbstractContextManager[_T_co, bool | None], ContextDecorator, Generic[_T_co]):
+    """An async context manager for plain code's ``with``, and a decorator of plain functions where it is one."""
 
     def __init__(self, manager: AbstractAsyncContextManager[_T_co, bool | None]) -> None:
         self._manager = manager
@@ -165,6 +196,12 @@ class Managed(AbstractContextManager[_T_co, bool | None], Generic[_T_co]):
 
     def _leave(self, error: BaseException) -> Awaitable[Any]:
         return self._manager.__aexit__(type(error), error, error.__traceback__)
+
+    def _recreate_cm(self) -> Self:
+        # Asked by ContextDecorator: what a generator made is good for one call only.
+        again: Callable[[], AbstractAsyncContextManager[_T_co, bool | None]] | None
+        again = getattr(self._manager, "_recreate_cm", None)
+        return type(self)(self._manager if again is None else again())
 
     def __enter__(self) -> _T_co:
         """Enter the manager."""

@@ -11,8 +11,7 @@ import os
 import sys
 import threading
 from asyncio import AbstractEventLoop, Task
-from collections.abc import Callable
-from contextvars import Context
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 from simul import _simul
@@ -32,11 +31,11 @@ class Loops:
     def __init__(self) -> None:
         self.thread = threading.get_ident()
         self.process = os.getpid()
-        self.main = _simul.ThreadLoop(asyncio.new_event_loop())
-        exits.meet(self.main)
         # One for each depth of nesting, used again; the first `depth` of them are in use.
         self.sides: list[_simul.ThreadLoop] = []
         self.depth = 0
+        self.main = _simul.ThreadLoop(asyncio.new_event_loop())
+        exits.meet(self.main)
 
     def close(self) -> None:
         """End what is left on these loops, and close them. No loop may be running on this thread."""
@@ -52,6 +51,8 @@ class Loops:
         is_finalizing: Callable[[], bool] = sys.is_finalizing,
         leave_alone: Callable[[object], None] = _simul.leave_alone,
     ) -> None:
+        if not hasattr(self, "main"):
+            return  # its loop could not be made
         if get_ident() == self.thread and getpid() == self.process and not is_finalizing():
             self.close()
         else:
@@ -158,12 +159,17 @@ def can_turn(loop: AbstractEventLoop) -> bool:
     return loops.main.event_loop is loop
 
 
-def context_for(loop: AbstractEventLoop) -> Context | None:
-    """The context for a task that works for its caller: the caller's own where that is possible, else a copy."""
+def begin_steps(loop: AbstractEventLoop, steps: Coroutine[Any, Any, None]) -> tuple[Task[None], Callable[[], None]]:
+    """A task that goes on in later calls; a loop of this thread is not renewed before the second is called."""
     loops = loops_of_this_thread()
-    if loops is not None and any(one.event_loop is loop for one in (loops.main, *loops.sides)):
-        return _simul.own_context()
-    return None
+    ours = [] if loops is None else [loops.main, *loops.sides]
+    owned = next((one for one in ours if one.event_loop is loop), None)
+    if owned is None:
+        return loop.create_task(steps), lambda: None
+    # Not by the loop's task factory, which is the user's: it may begin the task at once, or know of no contexts.
+    coroutine: Any = steps if owned is ours[0] else _simul.guarded(steps)
+    owned.hold()
+    return asyncio.Task(coroutine, loop=loop, context=_simul.own_context()), owned.let_go
 
 
 def _guarded_task(loop: AbstractEventLoop, coroutine: Any, **options: Any) -> Task[Any]:

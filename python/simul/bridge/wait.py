@@ -11,7 +11,7 @@ from types import CoroutineType
 from typing import Any, TypeVar, cast
 
 from simul import _simul
-from simul.errors import InvalidError, TimeoutError  # noqa: A004  (asyncio's name)
+from simul.errors import InvalidError, SimulError, TimeoutError  # noqa: A004  (asyncio's name)
 
 __all__ = ["run", "wait_for"]
 
@@ -78,10 +78,27 @@ def as_coroutine(awaitable: Awaitable[_T]) -> Coroutine[Any, Any, _T]:
     if not inspect.isawaitable(awaitable):
         raise InvalidError(f"{awaitable!r} cannot be awaited: give a coroutine, a Job, a future or a task")
 
+    if asyncio.isfuture(awaitable):
+        return _of_a_future(awaitable)
+
     async def wait() -> _T:
         return await awaitable
 
     return wait()
+
+
+async def _of_a_future(future: asyncio.Future[_T]) -> _T:
+    try:
+        return await future
+    except RuntimeError as error:
+        if future.done() or isinstance(error, SimulError) or future.get_loop() is asyncio.get_running_loop():
+            raise
+        # As asyncio's own tasks do where they go on: it can be awaited later, where its loop runs.
+        future._asyncio_future_blocking = False
+        raise InvalidError(
+            f"{future!r} belongs to another event loop: await it there, or reach that loop by a simul.Portal or "
+            "asyncio.run_coroutine_threadsafe"
+        ) from None
 
 
 async def _limited(coroutine: Coroutine[Any, Any, _T], seconds: float) -> _T:

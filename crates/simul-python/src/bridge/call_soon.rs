@@ -11,6 +11,7 @@ use pyo3::exceptions::PyRuntimeError;
 use pyo3::ffi;
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
 use pyo3::types::PyTuple;
 use std::sync::atomic::{AtomicBool, AtomicIsize, AtomicPtr, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
@@ -36,10 +37,15 @@ pub(crate) struct CallSoon {
 impl CallSoon {
     pub(crate) fn new(event_loop: &Bound<'_, PyAny>, switches: &Switches) -> PyResult<Self> {
         let py = event_loop.py();
-        let base = py.import("asyncio")?.getattr("BaseEventLoop")?;
-        let throwaway = match event_loop.is_instance(&base)? {
+        // Kept, as nothing can be imported any more when destructors run at the interpreter's end.
+        static BASE: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+        static CONTEXT: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+        let kept = |once: &'static PyOnceLock<Py<PyAny>>, module: &str, name: &str| {
+            once.get_or_try_init(py, || py.import(module)?.getattr(name).map(Bound::unbind)).map(|it| it.bind(py))
+        };
+        let throwaway = match event_loop.is_instance(kept(&BASE, "asyncio", "BaseEventLoop")?)? {
             true => None,
-            false => Some(py.import("contextvars")?.getattr("Context")?.call0()?.unbind()),
+            false => Some(kept(&CONTEXT, "contextvars", "Context")?.call0()?.unbind()),
         };
         Ok(Self {
             armed: AtomicBool::new(false),

@@ -82,6 +82,8 @@ pub(crate) struct ThreadLoop {
     epoch: u64,
     retired: AtomicBool,
     busy: AtomicBool,
+    /// How many generators and context managers have been begun here and not ended: they outlive an epoch.
+    held: AtomicUsize,
     /// When the loop was turned last, in nanoseconds of `now`; 0: never, so nothing can be left on it.
     turned: AtomicU64,
 }
@@ -91,7 +93,7 @@ impl ThreadLoop {
     #[inline]
     pub(crate) fn is_current(&self) -> bool {
         !generation::is_inherited(self.generation)
-            && self.epoch == EPOCH.load(Ordering::Relaxed)
+            && (self.epoch == EPOCH.load(Ordering::Relaxed) || self.held.load(Ordering::Relaxed) != 0)
             && !self.retired.load(Ordering::Relaxed)
     }
 
@@ -247,6 +249,7 @@ impl ThreadLoop {
             epoch: EPOCH.load(Ordering::Relaxed),
             retired: AtomicBool::new(false),
             busy: AtomicBool::new(false),
+            held: AtomicUsize::new(0),
             turned: AtomicU64::new(0),
         })
     }
@@ -277,6 +280,16 @@ impl ThreadLoop {
     #[pyo3(name = "run")]
     fn run_in_python<'py>(&self, coroutine: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
         self.run(coroutine)
+    }
+
+    /// Something has begun here that goes on in later calls: the loop is not renewed before it has ended.
+    fn hold(&self) {
+        self.held.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// What `hold` was called for has ended.
+    fn let_go(&self) {
+        self.held.fetch_sub(1, Ordering::Relaxed);
     }
 
     /// No call may begin here any more.
@@ -314,5 +327,10 @@ pub(crate) fn block_on<'py>(
     if let Some(parent) = thread_state::parent(py)? {
         return parent.call_method1(intern!(py, "run"), (coroutine,));
     }
-    ThreadLoop::of_this_thread(py)?.get().run(coroutine)
+    let own = ThreadLoop::of_this_thread(py)?;
+    if own.get().busy.load(Ordering::Relaxed) {
+        // A signal's handler, or a destructor, between two lines of the code that turns it.
+        return nest::beside(own.get().event_loop.bind(py), coroutine);
+    }
+    own.get().run(coroutine)
 }

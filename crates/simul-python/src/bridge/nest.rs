@@ -35,17 +35,36 @@ pub(crate) fn leave<T>(outer: &Bound<'_, PyAny>, inside: impl FnOnce() -> PyResu
 /// Runs the coroutine to its end, nested in `outer`.
 #[inline(never)]
 pub(crate) fn run<'py>(outer: &Bound<'py, PyAny>, coroutine: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
-    let py = outer.py();
-    leave(outer, || {
-        let python = Switches::of(py)?.thread_loop.bind(py);
-        let side = python.call_method0(pyo3::intern!(py, "take_side_loop"))?;
-        let outcome = match Guard::around(coroutine) {
-            Ok(guarded) => side.cast::<ThreadLoop>()?.get().run(guarded.as_any()),
-            Err(error) => Err(error),
-        };
-        python.call_method1(pyo3::intern!(py, "give_side_loop_back"), (side,))?;
-        outcome
-    })
+    leave(outer, || on_a_side_loop(coroutine))
+}
+
+/// Runs the coroutine to its end, where `own`, the loop of this thread, is turned by the code beneath but not marked as
+/// running just now.
+#[cold]
+pub(crate) fn beside<'py>(own: &Bound<'py, PyAny>, coroutine: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+    nesting::block(own);
+    let outcome = on_a_side_loop(coroutine);
+    nesting::unblock(own);
+    outcome
+}
+
+fn on_a_side_loop<'py>(coroutine: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+    let py = coroutine.py();
+    let python = Switches::of(py)?.thread_loop.bind(py);
+    let side = match python.call_method0(pyo3::intern!(py, "take_side_loop")) {
+        Ok(side) => side,
+        Err(error) => {
+            // Nobody will ever await it, and that is no mistake of whoever made it.
+            coroutine.call_method0(pyo3::intern!(py, "close"))?;
+            return Err(error);
+        }
+    };
+    let outcome = match Guard::around(coroutine) {
+        Ok(guarded) => side.cast::<ThreadLoop>()?.get().run(guarded.as_any()),
+        Err(error) => Err(error),
+    };
+    python.call_method1(pyo3::intern!(py, "give_side_loop_back"), (side,))?;
+    outcome
 }
 
 /// Run a coroutine from plain code and return its result: on this thread's loop, or nested in the running one.

@@ -40,6 +40,8 @@ enum Binding {
     Instance,
     Class,
     Static,
+    /// The function is no callable but a descriptor, `functools.partialmethod` for one: what it gives is wrapped.
+    Descriptor,
 }
 
 /// Awaitable by its type: a coroutine, a Job, a future, an object with `__await__`.
@@ -143,6 +145,7 @@ impl SmartAsync {
             binding: match binding {
                 "instance" => Binding::Instance,
                 "class" => Binding::Class,
+                "descriptor" => Binding::Descriptor,
                 _ => Binding::Static,
             },
         }
@@ -169,6 +172,11 @@ impl SmartAsync {
                 (None, Some(instance)) => instance.get_type().into_any(),
                 (None, None) => return Ok(slf.clone().into_any()),
             },
+            (Binding::Descriptor, instance) => {
+                let py = slf.py();
+                let smart = slf.get();
+                return adapt(py, intern!(py, "described"))?.call1((&smart.function, smart.kind.name(), instance, owner));
+            }
             _ => return Ok(slf.clone().into_any()),
         };
         let method = SmartMethod { function: slf.clone().unbind(), bound: bound.unbind() };
@@ -196,6 +204,15 @@ impl SmartAsync {
         slf.getattr(intern!(slf.py(), "__qualname__"))
     }
 
+    /// What else the function offers: `cache_clear`, `register` and the like. What asks for private names asks whether
+    /// this is a function of a certain kind, and it is not.
+    fn __getattr__<'py>(&self, py: Python<'py>, name: &str) -> PyResult<Bound<'py, PyAny>> {
+        match name.starts_with('_') {
+            true => Err(PyAttributeError::new_err(format!("this smartasync function has no attribute '{name}'"))),
+            false => self.function.bind(py).getattr(name),
+        }
+    }
+
     fn __repr__(slf: &Bound<'_, Self>) -> PyResult<String> {
         Ok(format!("<smartasync {}>", slf.get().function.bind(slf.py()).repr()?))
     }
@@ -205,7 +222,7 @@ impl SmartAsync {
     }
 }
 
-/// A [`SmartAsync`] of an instance or a class.
+// A [`SmartAsync`] of an instance or a class. No doc comment: it would hide the method's own.
 #[pyclass(frozen, weakref, generic, module = "simul.bridge")]
 pub(crate) struct SmartMethod {
     function: Py<SmartAsync>,
@@ -224,6 +241,22 @@ impl SmartMethod {
 
 #[pymethods]
 impl SmartMethod {
+    /// As `types.MethodType`, which `weakref.WeakMethod` makes methods with.
+    #[new]
+    #[pyo3(signature = (function, instance, /), text_signature = None)]
+    fn new(function: Py<SmartAsync>, instance: Py<PyAny>) -> Self {
+        Self { function, bound: instance }
+    }
+
+    /// It is bound already; that it has this makes it a method to `inspect` and `help`.
+    fn __get__<'py>(
+        slf: &Bound<'py, Self>,
+        _instance: Option<Bound<'py, PyAny>>,
+        _owner: Option<Bound<'py, PyAny>>,
+    ) -> Bound<'py, Self> {
+        slf.clone()
+    }
+
     #[pyo3(signature = (*args, **kwargs))]
     fn __call__<'py>(
         &self,
