@@ -175,7 +175,12 @@ impl SmartAsync {
             (Binding::Descriptor, instance) => {
                 let py = slf.py();
                 let smart = slf.get();
-                return adapt(py, intern!(py, "described"))?.call1((&smart.function, smart.kind.name(), instance, owner));
+                return adapt(py, intern!(py, "described"))?.call1((
+                    &smart.function,
+                    smart.kind.name(),
+                    instance,
+                    owner,
+                ));
             }
             _ => return Ok(slf.clone().into_any()),
         };
