@@ -257,3 +257,98 @@ def test_a_future_of_another_loop_is_refused_by_name_and_stays_good(new_loop):
 
 async def _awaited(future):
     return await future
+
+
+@pytest.mark.parametrize("kind", ["asyncio", "uvloop"])
+def test_ctrl_c_at_the_end_of_a_generators_step_ends_it_there(child, kind):
+    child(
+        """
+        import simul
+        use(arguments[0])
+        ended = []
+        @simul.smartasync
+        async def numbers():
+            try:
+                await asyncio.sleep(0)
+                os.kill(os.getpid(), signal.SIGINT)
+                yield 1
+                yield 2
+            finally:
+                await asyncio.sleep(0)
+                ended.append(True)
+        async def tasks():
+            await asyncio.sleep(0)
+            return len(asyncio.all_tasks())
+        try:
+            for number in numbers():
+                raise AssertionError(number)
+        except KeyboardInterrupt:
+            assert ended == [True]
+        else:
+            raise AssertionError
+        assert simul.run(tasks()) == 1
+        """,
+        kind,
+    )
+
+
+def test_ctrl_c_while_the_task_is_made_leaves_nothing_to_complain_about(child):
+    # asyncio notes new tasks in a WeakSet, in Python, until 3.13; there the interrupt comes.
+    child(
+        """
+        import simul
+        @simul.async_handler
+        async def number(value):
+            return value
+        assert number(1) == 1
+        add, hit = weakref.WeakSet.add, []
+        def interrupted(self, item):
+            weakref.WeakSet.add = add
+            hit.append(True)
+            raise KeyboardInterrupt
+        weakref.WeakSet.add = interrupted
+        try:
+            number(2)
+        except KeyboardInterrupt:
+            pass
+        weakref.WeakSet.add = add
+        assert hit or sys.version_info >= (3, 14)
+        gc.collect()
+        assert number(3) == 3
+        """
+    )
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_a_timeout_that_strikes_between_two_steps_is_told_by_the_next(turned):
+    caught = []
+
+    @simul.smartasync
+    async def limited():
+        async with asyncio.timeout(None) as limit:
+            try:
+                limits.append(limit)
+                yield 1
+                yield 2
+                yield 3
+            except asyncio.CancelledError:
+                caught.append(True)
+                raise
+
+    async def turn():
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+
+    async def strike():
+        limits[-1].reschedule(asyncio.get_running_loop().time())
+        if turned:
+            await turn()
+
+    limits = []
+    iterator = limited()
+    assert next(iterator) == 1
+    simul.run(strike())
+    with pytest.raises(TimeoutError):
+        list(iterator)
+    assert caught == [True]
+    assert list(iterator) == []

@@ -34,6 +34,7 @@ class Steps:
         self.loop: AbstractEventLoop | None = None
         self.request: Future[tuple[_Step, Future[_Answer]] | None] | None = None
         self.let_go: Callable[[], None] | None = None
+        self.left: _Answer | None = None
 
     def ask(self, step: _Step) -> Any:
         """Make one step, and wait for it in plain code."""
@@ -73,20 +74,24 @@ class Steps:
                 "the event loop that this async generator or context manager was begun on has been closed "
                 "(reset_smartasync_cache() was called here meanwhile), and it was ended with it"
             )
-        elif loop is not self.loop or self.request is None:
+        elif loop is not self.loop:
             raise InvalidError(
                 "an async generator or context manager that plain code has begun belongs to the event loop it was "
                 "begun on: go on with it on the same thread, and no deeper in nested calls"
             )
+        if self.request is None or self.request.cancelled():
+            await asyncio.wait((self.task,))
+            return self._left()
         answer: Future[_Answer] = loop.create_future()
         self.request.set_result((step, answer))
         try:
             try:
                 await asyncio.wait((answer,))
             except asyncio.CancelledError:
-                # Ctrl-C: the step hears of it, and its `finally` runs before this goes on.
-                self.task.cancel()
-                await asyncio.wait((answer, self.task), return_when=asyncio.FIRST_COMPLETED)
+                # Ctrl-C: the step hears of it, and its `finally` runs before this goes on. Unless it has ended.
+                if not answer.done():
+                    self.task.cancel()
+                    await asyncio.wait((answer, self.task), return_when=asyncio.FIRST_COMPLETED)
                 raise
             good, value = answer.result()
             if good:
@@ -111,30 +116,39 @@ class Steps:
             except asyncio.CancelledError as error:
                 # Between two steps: the loop is being closed, or a timeout around the steps has struck.
                 asked = request.result() if request.done() and not request.cancelled() else None
-                if asked is None and self.request is not request:
+                if asked is None:
+                    if self.request is request:
+                        self.request = None
+                        self.left = await _outcome(self.leave(error))
                     return
-                self.request = None
-                await _answer(asked and asked[1], self.leave(error))
-                return
-            if asked is None:
-                return
-            step, answer = asked
+                step, answer = self.leave(error), asked[1]
+            else:
+                if asked is None:
+                    return
+                step, answer = asked[0](), asked[1]
             self.request = asyncio.get_running_loop().create_future()
-            await _answer(answer, step())
-            del asked, step, answer
+            outcome = await _outcome(step)
+            if not answer.done():
+                answer.set_result(outcome)
+            del asked, step, answer, outcome
+
+    def _left(self) -> Any:
+        # The next step hears of what came between the steps.
+        (good, value), self.left = self.left or (False, StopAsyncIteration()), None
+        try:
+            if good:
+                return value
+            raise value
+        finally:
+            value = None
 
 
-async def _answer(answer: Future[_Answer] | None, step: Awaitable[Any]) -> None:
+async def _outcome(step: Awaitable[Any]) -> _Answer:
     try:
-        value = await step
+        return True, await step
     except BaseException as error:  # noqa: BLE001  (it is raised where the step was asked for)
         # Our own frame says nothing.
-        outcome = (False, error.with_traceback(error.__traceback__ and error.__traceback__.tb_next))
-    else:
-        outcome = (True, value)
-    if answer is not None and not answer.done():
-        answer.set_result(outcome)
-    del outcome, answer
+        return False, error.with_traceback(error.__traceback__ and error.__traceback__.tb_next)
 
 
 async def each(iterator: AsyncIterator[_T]) -> AsyncGenerator[_T, None]:
@@ -150,8 +164,12 @@ async def each(iterator: AsyncIterator[_T]) -> AsyncGenerator[_T, None]:
 def iterate(generator: AsyncGenerator[_T, _S]) -> Generator[_T, _S, None]:
     """Give the values of an async generator to plain code; closing it, or leaving early, runs its ``finally``."""
 
-    def leave(_: BaseException) -> Awaitable[None]:
-        return generator.aclose()
+    async def leave(error: BaseException) -> None:
+        try:
+            await generator.athrow(error)
+        finally:
+            await generator.aclose()
+        raise StopAsyncIteration
 
     steps = Steps(leave)
     step: _Step = generator.__anext__

@@ -156,7 +156,17 @@ impl ThreadLoop {
             call_soon.arm();
             let task = switches.task.bind(py).call((coroutine,), Some(self.words.bind(py)));
             let step = call_soon.take(py);
-            let task = task?;
+            let task = match task {
+                Ok(task) => task,
+                Err(error) => {
+                    // Ctrl-C in the middle of making it: neither the task nor the coroutine is anybody's mistake.
+                    if let Some(task) = step.map(|step| step.getattr(intern!(py, "__self__"))).transpose()? {
+                        task.setattr(intern!(py, "_log_destroy_pending"), false)?;
+                    }
+                    coroutine.call_method0(intern!(py, "close"))?;
+                    return Err(error);
+                }
+            };
             let stepped = match (step, &self.hooks) {
                 (None, _) => Ok(()),
                 (Some(step), None) => step.call0().map(drop),
