@@ -189,6 +189,10 @@ def turn(loop: AbstractEventLoop, task: Task[Any]) -> None:
             _turn_while_pending(loop, task)
     finally:
         exits.finish(loop)
+        # On CPython 3.12 and early 3.13 the frame of a coroutine that failed leads (by `f_back`) to the frames that
+        # stepped it, so this one stays as long as the error does: what it holds, the task with its error, would be
+        # a cycle.
+        del task
 
 
 def _turn_while_pending(loop: AbstractEventLoop, task: Task[Any]) -> None:
