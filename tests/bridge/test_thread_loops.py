@@ -280,3 +280,57 @@ def test_a_daemon_thread_in_a_call_does_not_disturb_the_exit(child, call):
             entered.acquire()
         """
     )
+
+
+def test_a_thread_whose_loop_was_closed_gets_a_new_one(run, in_thread):
+    def thread():
+        first = turning()
+        first.close()
+        assert first.is_closed()
+        second = turning()
+        assert second is not first
+        simul.run(where())[0].close()
+        assert turning() not in (first, second)
+
+    in_thread(thread).join()
+
+    async def nested():
+        side = turning.sync()
+        side.close()
+        assert turning.sync() is not side
+
+    run(nested)
+
+
+def test_a_loop_cannot_be_closed_under_a_call_that_runs_on_it(run):
+    def close():
+        with pytest.raises(RuntimeError, match="Cannot close a running event loop"):
+            asyncio.get_running_loop().close()
+
+    async def at_once():
+        close()
+        await asyncio.sleep(0)
+
+    async def later():
+        await asyncio.sleep(0)
+        close()
+        asyncio.get_running_loop().call_soon(close)
+        await asyncio.sleep(0)
+
+    async def beneath(loop):
+        with pytest.raises(RuntimeError, match="Cannot close a running event loop"):
+            loop.close()
+
+    async def nests():
+        simul.run(beneath(asyncio.get_running_loop()))
+        await asyncio.sleep(0)
+
+    async def main():
+        simul.run(at_once())
+        simul.run(later())
+        simul.run(nests())
+
+    for call in (at_once, later, nests, main):
+        simul.run(call())
+        turning()
+    run(main)

@@ -5,6 +5,7 @@
 //! is turned to its end.
 
 use super::call_soon::CallSoon;
+use super::close::Close;
 use super::generator_hooks::Pair;
 use super::switches::Switches;
 use super::{mode, nest, thread_state, turned};
@@ -74,6 +75,7 @@ fn sleep_if_refused<T>(py: Python<'_>, last: impl FnOnce() -> T + Send) -> PyRes
 pub(crate) struct ThreadLoop {
     event_loop: Py<PyAny>,
     call_soon: Py<CallSoon>,
+    close: Py<Close>,
     /// The keywords of every task: loop, name, context.
     words: Py<PyDict>,
     /// What the loop has to hear of async generators; None for a loop that has no such hooks.
@@ -95,6 +97,7 @@ impl ThreadLoop {
         !generation::is_inherited(self.generation)
             && (self.epoch == EPOCH.load(Ordering::Relaxed) || self.held.load(Ordering::Relaxed) != 0)
             && !self.retired.load(Ordering::Relaxed)
+            && !self.close.get().was_called()
     }
 
     /// This thread's loop, made at its first use.
@@ -245,6 +248,8 @@ impl ThreadLoop {
         let switches = Switches::of(py)?;
         let call_soon = Bound::new(py, CallSoon::new(&event_loop, switches)?)?;
         event_loop.setattr(intern!(py, "call_soon"), CallSoon::function(&call_soon)?)?;
+        let close = Bound::new(py, Close::new(&event_loop)?)?;
+        event_loop.setattr(intern!(py, "close"), &close)?;
         let hooks = Pair::of(&event_loop)?;
         let words = PyDict::new(py);
         words.set_item(intern!(py, "loop"), &event_loop)?;
@@ -253,6 +258,7 @@ impl ThreadLoop {
         Ok(Self {
             event_loop: event_loop.unbind(),
             call_soon: call_soon.unbind(),
+            close: close.unbind(),
             words: words.unbind(),
             hooks,
             generation: generation::current(),
@@ -310,15 +316,18 @@ impl ThreadLoop {
     /// The loop has been closed: let go of what would keep it alive.
     fn release(&self, py: Python<'_>) -> PyResult<()> {
         self.retire();
-        match self.call_soon.get().release() {
-            true => self.event_loop.bind(py).delattr(intern!(py, "call_soon")),
-            false => Ok(()),
+        if self.call_soon.get().release() {
+            self.close.get().release();
+            self.event_loop.bind(py).delattr(intern!(py, "call_soon"))?;
+            self.event_loop.bind(py).delattr(intern!(py, "close"))?;
         }
+        Ok(())
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
         visit.call(&self.event_loop)?;
         visit.call(&self.call_soon)?;
+        visit.call(&self.close)?;
         visit.call(&self.words)?;
         self.hooks.as_ref().map_or(Ok(()), |hooks| hooks.traverse(&visit))
     }

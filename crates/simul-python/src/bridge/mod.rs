@@ -8,6 +8,7 @@
 //! - [`generator_hooks`]: what a running loop has to hear of async generators.
 //! - [`turned`]: the call for which a loop is turned, and when that may stop.
 //! - [`call_soon`]: how a first step is captured instead of scheduled.
+//! - [`close`]: how it is heard that somebody closes such a loop.
 //! - [`guard`]: a coroutine on a side loop, kept from waiting for a loop that stands still beneath it.
 //! - [`nest`]: a call where a loop is running.
 //! - [`mode`]: what `set_sync` and `set_async` have said.
@@ -19,6 +20,7 @@
 //! - [`visit`]: a worker in its task's context, beside others.
 
 pub(crate) mod call_soon;
+mod close;
 pub(crate) mod context;
 pub(crate) mod crossing;
 pub(crate) mod first_step;
