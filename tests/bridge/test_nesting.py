@@ -32,6 +32,97 @@ def test_waiting_for_the_loop_beneath_raises_at_once(run):
     assert run(main) == (1, "done")
 
 
+def test_no_way_of_asyncio_to_wait_for_the_loop_beneath_hangs(child, loop_kind):
+    child(
+        """
+        import types
+        import simul
+
+        async def through_a_generator(awaitable):
+            @types.coroutine
+            def generator():
+                return (yield from awaitable.__await__())
+
+            return await generator()
+
+        class Awaitable:
+            def __init__(self, coroutine):
+                self.coroutine = coroutine
+
+            def __await__(self):
+                return self.coroutine.__await__()
+
+        async def by_steps(awaitable):
+            yield await awaitable
+
+        async def through_an_async_generator(awaitable):
+            async for value in by_steps(awaitable):
+                return value
+
+        async def in_a_task(awaitable):
+            async with asyncio.TaskGroup() as group:
+                group.create_task(awaitable)
+
+        async def just(awaitable):
+            return await awaitable
+
+        def of_its_own():
+            return asyncio.ensure_future(asyncio.sleep(0))
+
+        ways = [
+            lambda future: asyncio.wait({future}),
+            lambda future: asyncio.wait({future}, return_when=asyncio.FIRST_COMPLETED),
+            lambda future: asyncio.wait({future}, return_when=asyncio.FIRST_EXCEPTION),
+            lambda future: asyncio.wait({future, of_its_own()}),
+            lambda future: in_a_task(asyncio.wait({future})),
+            lambda future: through_a_generator(asyncio.wait({future})),
+            lambda future: Awaitable(asyncio.wait({future})),
+            lambda future: through_an_async_generator(asyncio.wait({future})),
+            lambda future: anext(by_steps(asyncio.wait({future})), None),
+            lambda future: asyncio.gather(future),
+            lambda future: asyncio.gather(future, asyncio.sleep(0)),
+            lambda future: asyncio.shield(future),
+            lambda future: asyncio.wait_for(future, None),
+            lambda future: in_a_task(just(future)),
+        ]
+
+        async def call(way, future):
+            return await way(future)
+
+        async def main():
+            loop = asyncio.get_running_loop()
+            pending, done, ready = loop.create_future(), loop.create_future(), asyncio.ensure_future(asyncio.sleep(0))
+            done.set_result(None)
+            await ready
+            refused = 0
+            for number, way in enumerate(ways):
+                for future in (pending, done, ready):
+                    say(number, future)  # where it hung, if it does
+                    try:
+                        simul.run(call(way, future))
+                    except* simul.NestedLoopError:
+                        refused += 1
+                    else:
+                        assert future.done() and number > 8, number
+            say("refused", refused)
+            # What can end without the loop beneath is left alone.
+            first = lambda future: asyncio.wait({future, of_its_own()}, return_when="FIRST_COMPLETED")
+            for finished, left in (
+                simul.run(asyncio.wait({pending}, timeout=0.001)),
+                simul.run(call(first, pending)),
+            ):
+                assert left == {pending} and pending not in finished
+            pending.set_result(None)
+            await asyncio.wait({pending, done, ready})
+            await asyncio.sleep(0)
+
+        run(main(), arguments[0])
+        say("over")
+        """,
+        loop_kind,
+    )
+
+
 def test_the_current_task_and_loop_are_back_after_a_nested_call(run):
     async def inner():
         await asyncio.sleep(0)

@@ -1,8 +1,10 @@
 //! A coroutine on a side loop, kept from waiting for a loop that stands still beneath it.
 //!
 //! It looks at each future that the coroutine waits for. One of a blocked loop of this thread could never be set while
-//! we wait: the coroutine gets a `NestedLoopError` there instead, as if the `await` had raised it.
+//! we wait: the coroutine gets a `NestedLoopError` there instead, as if the `await` had raised it. So does an
+//! `asyncio.wait` for such futures (see [`super::set_wait`]).
 
+use super::set_wait;
 use crate::bind::errors;
 use crate::delivery::nesting;
 use pyo3::exceptions::{PyRuntimeError, PyStopIteration};
@@ -34,6 +36,11 @@ impl Guard {
         Bound::new(py, Self { coroutine: coroutine.clone().unbind() })
     }
 
+    /// The coroutine that is guarded.
+    pub(super) fn inner<'py>(&self, py: Python<'py>) -> Bound<'py, PyAny> {
+        self.coroutine.bind(py).clone()
+    }
+
     /// Hands on what the coroutine waits for, unless that can never come.
     fn look<'py>(&self, py: Python<'py>, step: Step<'py>) -> PyResult<Bound<'py, PyAny>> {
         let mut step = step;
@@ -42,7 +49,10 @@ impl Guard {
                 Step::Returned(value) => return Err(PyStopIteration::new_err((value.unbind(),))),
                 Step::Waits(waits) => waits,
             };
-            if !belongs_to_a_blocked_loop(&waits)? {
+            let is_blocked = belongs_to_a_blocked_loop(&waits)?;
+            if !is_blocked
+                && (waits.is_none() || !nesting::any_blocked() || !set_wait::never_ends(self.coroutine.bind(py))?)
+            {
                 return Ok(waits);
             }
             // As asyncio's own tasks do, so that the future can be awaited later, where its loop runs again.
@@ -68,7 +78,7 @@ impl Guard {
     }
 }
 
-fn belongs_to_a_blocked_loop(waits: &Bound<'_, PyAny>) -> PyResult<bool> {
+pub(super) fn belongs_to_a_blocked_loop(waits: &Bound<'_, PyAny>) -> PyResult<bool> {
     let py = waits.py();
     if waits.is_none() || waits.getattr_opt(intern!(py, "_asyncio_future_blocking"))?.is_none_or(|flag| flag.is_none())
     {

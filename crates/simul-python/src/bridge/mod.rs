@@ -10,6 +10,7 @@
 //! - [`call_soon`]: how a first step is captured instead of scheduled.
 //! - [`close`]: how it is heard that somebody closes such a loop.
 //! - [`guard`]: a coroutine on a side loop, kept from waiting for a loop that stands still beneath it.
+//! - [`set_wait`]: the same for what `asyncio.wait` waits for.
 //! - [`nest`]: a call where a loop is running.
 //! - [`mode`]: what `set_sync` and `set_async` have said.
 //! - [`smart`]: the wrapper that `smartasync` makes.
@@ -30,6 +31,7 @@ pub(crate) mod mode;
 pub(crate) mod nest;
 pub(crate) mod own_context;
 pub(crate) mod passage;
+mod set_wait;
 pub(crate) mod smart;
 pub(crate) mod switches;
 pub(crate) mod thread_state;
