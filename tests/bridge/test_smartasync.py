@@ -7,6 +7,8 @@ import contextlib
 import functools
 import inspect
 import pickle
+import sys
+from unittest import mock
 
 import pytest
 
@@ -75,6 +77,78 @@ def test_plain_code_gets_values():
     assert one.static(1) == Slots.static(1) == one.static_too(1) == Slots.static_too(1) == 1
     assert (one.attribute, one.attribute_too, one.handled(3)) == (1, 2, 3)
     assert (double.sync(2), one.method.sync(3), Slots.of_class.sync(4)) == (4, 3, (Slots, 4))
+
+
+class Sub(Slots):
+    pass
+
+
+@pytest.mark.parametrize("name", ["of_class", "of_class_too", "static", "static_too"])
+@pytest.mark.parametrize("place", [Slots, Slots(), Sub, Sub()])
+def test_sync_and_aio_know_the_class_in_either_order_of_the_decorators(run, place, name):
+    bound = getattr(place, name)
+    owner = place if isinstance(place, type) else type(place)
+    expected = (owner, 4) if name.startswith("of_class") else 4
+
+    async def main():
+        return await bound(4), await bound.aio(4), bound.sync(4)
+
+    assert bound(4) == expected
+    if name == "of_class_too" and sys.version_info >= (3, 13):
+        # A classmethod does not ask what it wraps any more: what it binds passes `.sync` on without its class.
+        for wrong in (lambda: bound.sync(4), bound.sync, lambda: bound.aio(4), bound.aio):
+            with pytest.raises(TypeError, match="put @smartasync above @classmethod"):
+                wrong()
+        assert bound.sync(owner, 4) == expected
+        assert inspect.iscoroutinefunction(bound.aio)
+        return
+    assert bound.sync(4) == expected
+    assert run(main) == (expected,) * 3
+    assert inspect.iscoroutinefunction(bound.aio)
+
+
+def test_what_happens_to_be_named_cls_and_is_no_method_takes_anything():
+    @simul.smartasync
+    async def named(cls):
+        return cls
+
+    async def plain(cls):
+        return cls
+
+    assert named.sync(4) == simul.smartasync(plain).sync(5) - 1 == 4
+
+
+class Meta(type):
+    @simul.smartasync
+    async def measured(cls, number):
+        return cls, number
+
+
+def test_a_method_of_a_metaclass_is_bound_to_the_class(run):
+    made = Meta("made", (), {})
+
+    async def main():
+        return await made.measured.aio(3)
+
+    assert made.measured(1) == (made, 1)
+    assert made.measured.sync(2) == (made, 2)
+    assert run(main) == (made, 3)
+
+
+@pytest.mark.parametrize(
+    "mocked", [lambda: mock.create_autospec(double.aio, return_value=7), lambda: mock.AsyncMock(return_value=7)]
+)
+def test_a_mock_of_the_async_half_makes_a_mock_for_both(run, mocked):
+    inner = mocked()
+    smart = simul.smartasync(inner)
+
+    async def main():
+        return await smart(2), await smart.aio(3), smart.sync(4)
+
+    assert smart(1) == 7
+    assert run(main) == (7, 7, 7)
+    assert inner.mock_calls == [mock.call(1), mock.call(2), mock.call(3), mock.call(4)]
+    assert inner.await_count == 4
 
 
 def test_async_code_gets_coroutines(run):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import inspect
+import sys
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Iterable
 from typing import Any
 
@@ -76,6 +77,30 @@ def described(descriptor: Any, kind: str, instance: object, owner: type[Any] | N
 
     inner = descriptor.__get__(instance, owner)
     return smart.bound(inner, kind) if callable(inner) else inner
+
+
+def ask_for_a_class(function: Callable[..., Any], args: tuple[Any, ...]) -> None:
+    """Refuse what would take the first argument for the class."""
+    if not args or not isinstance(args[0], type):
+        name = getattr(function, "__qualname__", repr(function))
+        message = (
+            f"{name}() was given no class: from Python 3.13 on a classmethod does not tell its class to .sync and .aio "
+            f"of what it wraps; put @smartasync above @classmethod"
+        )
+        raise TypeError(message)
+
+
+def aio_with_a_class(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The same function, which asks for its class."""
+
+    @functools.wraps(function)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        ask_for_a_class(function, args)
+        return function(*args, **kwargs)
+
+    if sys.version_info >= (3, 12) and inspect.iscoroutinefunction(function):
+        return inspect.markcoroutinefunction(call)
+    return call
 
 
 def bound_aio(function: Callable[..., Any], kind: str, instance: object) -> Callable[..., Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import inspect
+import sys
 import types
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Coroutine, Generator
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
@@ -109,7 +110,7 @@ def smartasync(method: Any) -> Any:
         return _wrap(method, "descriptor")
     if not callable(method):
         raise InvalidError(f"{method!r} is no function: smartasync takes what can be called, or bound to an instance")
-    return _wrap(method, "instance" if _binds(method) else "static")
+    return _wrap(method, _binding_of(method))
 
 
 def _wrap(function: Any, binding: str) -> SmartAsync[..., Any, Any]:
@@ -129,11 +130,29 @@ def bound(function: Any, kind: str) -> SmartAsync[..., Any, Any]:
     return smart
 
 
+def _binding_of(function: Any) -> str:
+    if not _binds(function):
+        return "static"
+    return "handed" if _takes_a_class(function) else "instance"
+
+
 def _binds(function: Any) -> bool:
     """Whether the attribute of an instance would get that instance, as a function's does."""
     if isinstance(function, (types.MethodType, functools.partial)):
         return False
     return not inspect.isclass(function) and hasattr(_type_of(function), "__get__")
+
+
+def _takes_a_class(function: Any) -> bool:
+    """Whether a ``classmethod`` that does not ask what it wraps, as from Python 3.13 on, may come to stand around this.
+
+    Then ``.sync`` and ``.aio`` of the bound method are the function's own, and nobody says for which class.
+    """
+    if sys.version_info < (3, 13):
+        return False
+    code = getattr(inspect.unwrap(function), "__code__", None)
+    within = getattr(function, "__qualname__", "").rpartition(".")[0]
+    return bool(code is not None and code.co_argcount and code.co_varnames[0] == "cls" and within and within[-1] != ">")
 
 
 def _type_of(value: Any) -> Any:

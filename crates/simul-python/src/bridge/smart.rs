@@ -42,6 +42,9 @@ enum Binding {
     Static,
     /// The function is no callable but a descriptor, `functools.partialmethod` for one: what it gives is wrapped.
     Descriptor,
+    /// As `Instance`, where the method is one that takes a class and that a `classmethod` may stand around: what that
+    /// binds then asks for `sync` and `aio` here, and does not say for which class.
+    Handed,
 }
 
 /// Awaitable by its type: a coroutine, a Job, a future, an object with `__await__`.
@@ -146,6 +149,7 @@ impl SmartAsync {
                 "instance" => Binding::Instance,
                 "class" => Binding::Class,
                 "descriptor" => Binding::Descriptor,
+                "handed" => Binding::Handed,
                 _ => Binding::Static,
             },
         }
@@ -166,7 +170,7 @@ impl SmartAsync {
         owner: Option<Bound<'py, PyAny>>,
     ) -> PyResult<Bound<'py, PyAny>> {
         let bound = match (slf.get().binding, instance) {
-            (Binding::Instance, Some(instance)) => instance,
+            (Binding::Instance | Binding::Handed, Some(instance)) => instance,
             (Binding::Class, instance) => match (owner, instance) {
                 (Some(owner), _) => owner,
                 (None, Some(instance)) => instance.get_type().into_any(),
@@ -195,13 +199,21 @@ impl SmartAsync {
         args: &Bound<'py, PyTuple>,
         kwargs: Option<&Bound<'py, PyDict>>,
     ) -> PyResult<Bound<'py, PyAny>> {
+        if self.binding == Binding::Handed {
+            adapt(args.py(), intern!(args.py(), "ask_for_a_class"))?.call1((&self.function, args))?;
+        }
         self.call_sync(args, kwargs)
     }
 
     /// The function for async code: what a call of it gives is awaited, iterated or entered.
     #[getter]
     fn aio<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
-        adapt(slf.py(), intern!(slf.py(), "aio"))?.call1((&slf.get().function, slf.get().kind.name()))
+        let (py, smart) = (slf.py(), slf.get());
+        let aio = adapt(py, intern!(py, "aio"))?.call1((&smart.function, smart.kind.name()))?;
+        match smart.binding {
+            Binding::Handed => adapt(py, intern!(py, "aio_with_a_class"))?.call1((aio,)),
+            _ => Ok(aio),
+        }
     }
 
     fn __reduce__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
