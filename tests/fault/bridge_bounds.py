@@ -5,8 +5,9 @@ from __future__ import annotations
 import pathlib
 import sys
 import tempfile
+import textwrap
 
-from _latency import judged, report, start_child
+from _latency import WAITED, Sample, judged, report, start_child
 
 ROUNDS = 5
 
@@ -29,7 +30,7 @@ CHECKS = {
             loop.run_until_complete(start())
             loop.run_until_complete(loop.shutdown_default_executor())
             lock.release()  # granted to the loop that ends now, and that does not turn again
-            times.append(time.monotonic())
+            times.append((time.monotonic(), Waited()))
             loop.close()
         thread = threading.Thread(target=die)
         thread.start()
@@ -39,8 +40,9 @@ CHECKS = {
             while lock.statistics()["waiting"] < 2: await asyncio.sleep(0)
             closed.set()
             await task
-            return time.monotonic()
-        say(asyncio.run(live()) - times[0])
+            at, waited = times[0]
+            return time.monotonic() - at, waited.seconds()
+        say(*asyncio.run(live()))
         thread.join()
         """,
     ),
@@ -59,9 +61,9 @@ CHECKS = {
         read, write = os.pipe()
         pid = os.fork()
         if pid == 0:
-            began = time.monotonic()
+            began, waited = time.monotonic(), Waited()
             everything()
-            os.write(write, str(time.monotonic() - began).encode())
+            os.write(write, f"{time.monotonic() - began} {waited.seconds()}".encode())
             os._exit(0)
         os.waitpid(pid, 0)
         say(os.read(read, 100).decode())
@@ -77,9 +79,9 @@ CHECKS = {
             simul.from_thread.run(handler)
         async def main():
             await asyncio.gather(*[simul.to_thread(worker, limiter=limiter) for _ in range(64)])
-        began = time.monotonic()
+        began, waited = time.monotonic(), Waited()
         asyncio.run(main())
-        say(time.monotonic() - began)
+        say(time.monotonic() - began, waited.seconds())
         """,
     ),
     "sync and async alternate to a depth of 60": (
@@ -88,9 +90,9 @@ CHECKS = {
         @simul.smartasync
         async def deeper(depth):
             return 0 if depth == 0 else await simul.to_thread(deeper, depth - 1) + 1
-        began = time.monotonic()
+        began, waited = time.monotonic(), Waited()
         assert deeper(60) == 60
-        say(time.monotonic() - began)
+        say(time.monotonic() - began, waited.seconds())
         """,
     ),
     "a blocking acquire on the holder's loop is refused": (
@@ -99,12 +101,12 @@ CHECKS = {
         lock = simul.Lock()
         async def main():
             async with lock:
-                began = time.monotonic()
+                began, waited = time.monotonic(), Waited()
                 try:
                     lock.acquire().wait()
                 except simul.DeadlockError:
-                    return time.monotonic() - began
-        say(asyncio.run(main()))
+                    return time.monotonic() - began, waited.seconds()
+        say(*asyncio.run(main()))
         """,
     ),
     "a heartbeat beside 10,000 waiters of one event": (
@@ -112,23 +114,25 @@ CHECKS = {
         """
         event = simul.Event()
         async def main():
-            loop, worst, running = asyncio.get_running_loop(), 0.0, True
-            tasks = [asyncio.create_task(event.wait()) for _ in range(10_000)]
+            worst, running = (0.0, 0.0), True
+            together = asyncio.gather(*[asyncio.create_task(event.wait()) for _ in range(10_000)])
             await asyncio.sleep(0)
             async def beat():
                 nonlocal worst
                 while running:
-                    due = loop.time() + 0.001
+                    waited, due = Waited(), time.monotonic() + 0.001
                     await asyncio.sleep(0.001)
-                    worst = max(worst, loop.time() - due)
+                    late = time.monotonic() - due
+                    if late > worst[0] - worst[1]:
+                        worst = max(worst, (late, waited.seconds()), key=lambda one: one[0] - one[1])
             heart = asyncio.create_task(beat())
-            await asyncio.sleep(0.05)
+            await asyncio.sleep(0)
             threading.Thread(target=event.set).start()
-            await asyncio.gather(*tasks)
+            await together
             running = False
             await heart
             return worst
-        say(asyncio.run(main()))
+        say(*asyncio.run(main()))
         """,
     ),
 }
@@ -141,10 +145,12 @@ def bridge_bounds() -> tuple[bool, str]:
         for name, (limit, source) in CHECKS.items():
             samples = []
             for _ in range(ROUNDS):
-                finished = start_child(pathlib.Path(folder), "        import time, simul" + source).finish()
+                finished = start_child(
+                    pathlib.Path(folder), WAITED + "import time, simul\n" + textwrap.dedent(source)
+                ).finish()
                 if finished.code:
                     raise SystemExit(f"{name}: the child failed: {finished.err}")
-                samples.append(float(finished.lines[-1]))
+                samples.append(Sample.said(finished.lines[-1]))
             within, text = judged(samples, limit)
             good = good and within
             lines.append(f"{name}: {text}")

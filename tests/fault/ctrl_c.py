@@ -14,11 +14,12 @@ def ctrl_c() -> tuple[bool, str]:
         import time
         from simul.testing import jobs
         job = jobs.tcp_read(arguments[0], int(arguments[1]))
+        waited = Waited()
         say("waiting")
         try:
             job.wait()
         except KeyboardInterrupt:
-            say(time.monotonic())
+            say(time.monotonic(), waited.seconds())
         """
     )
     return judged(samples, CTRL_C_LIMIT_SECONDS)

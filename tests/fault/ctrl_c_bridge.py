@@ -62,11 +62,12 @@ import simul
 from simul.testing import jobs
 host, port = arguments[0], int(arguments[1])
 {way}
+waited = Waited()
 say("waiting")
 try:
     call()
 except KeyboardInterrupt:
-    say(time.monotonic())
+    say(time.monotonic(), waited.seconds())
 """
 
 

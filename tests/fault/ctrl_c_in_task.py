@@ -16,12 +16,14 @@ def ctrl_c_in_task() -> tuple[bool, str]:
         warnings.simplefilter("ignore")
         async def main():
             job = jobs.tcp_read(arguments[0], int(arguments[1]))
+            global waited
+            waited = Waited()
             say("waiting")
             job.wait()
         try:
             asyncio.run(main())
         except KeyboardInterrupt:
-            say(time.monotonic())
+            say(time.monotonic(), waited.seconds())
         """
     )
     return judged(samples, CTRL_C_LIMIT_SECONDS)

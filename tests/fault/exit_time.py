@@ -7,7 +7,7 @@ import sys
 import tempfile
 import time
 
-from _latency import EXIT_LIMIT_SECONDS, ROUNDS, FarEnd, judged, report, start_child
+from _latency import EXIT_LIMIT_SECONDS, ROUNDS, FarEnd, Sample, judged, report, start_child
 
 
 def exit_time() -> tuple[bool, str]:
@@ -32,7 +32,7 @@ def exit_time() -> tuple[bool, str]:
             far_end.stop()
             if finished.code:
                 raise SystemExit(f"the child failed: {finished.err}")
-            samples.append(ended - float(finished.lines[-1]))
+            samples.append(Sample(ended - float(finished.lines[-1])))
     return judged(samples, EXIT_LIMIT_SECONDS)
 
 
