@@ -334,3 +334,53 @@ def test_a_loop_cannot_be_closed_under_a_call_that_runs_on_it(run):
         simul.run(call())
         turning()
     run(main)
+
+
+@pytest.mark.parametrize(
+    "call",
+    ["simul.run(first())", "simul.run(later())", "smart()", "sync()", "asyncio.run(nested())", "list(steps())"],
+)
+def test_a_daemon_thread_that_comes_back_when_the_interpreter_has_gone_sleeps(child, call):
+    """In a step that is longer than the exit waits; up to Python 3.13 it would be unwound, and the process abort."""
+    finished = child(
+        f"""
+        import simul
+        def block():
+            entered.put(threading.get_native_id())
+            os.read(reader, 1)
+        async def first():
+            block()
+        async def later():
+            await asyncio.sleep(0)
+            block()
+        smart, sync = simul.smartasync(later), simul.smartasync(block)
+        async def nested():
+            simul.run(later())
+        @simul.smartasync
+        async def steps():
+            yield 1
+            block()
+        class AtTheEnd:
+            # Run when modules are cleared: the interpreter is going, and is still there.
+            def __init__(self, task):
+                self.file, self.writer = open(f"/proc/self/task/{{task}}/syscall"), writer
+                self.write, self.let_others_run = os.write, os.sched_yield
+            def call(self):
+                self.file.seek(0)
+                return self.file.read().split()[0]
+            def __del__(self):
+                before = self.call()
+                self.write(self.writer, b"x")
+                # Until it has come back from the read and sleeps in another call of the system.
+                while self.call() in (before, "running"):
+                    self.let_others_run()
+                self.file.close()
+                self.write(1, b"slept")
+        import queue
+        entered = queue.SimpleQueue()
+        reader, writer = os.pipe()
+        threading.Thread(target=lambda: {call}, daemon=True).start()
+        sys.kept_to_the_end = AtTheEnd(entered.get())
+        """
+    )
+    assert finished.out == "slept"

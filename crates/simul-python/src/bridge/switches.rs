@@ -2,6 +2,7 @@
 
 use super::generator_hooks::GeneratorHooks;
 use super::own_context::OwnContext;
+use crate::delivery::late;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::PyString;
@@ -24,6 +25,7 @@ impl Switches {
     #[inline]
     pub(crate) fn of(py: Python<'_>) -> PyResult<&Self> {
         static SWITCHES: PyOnceLock<Switches> = PyOnceLock::new();
+        late::watch();
         SWITCHES.get_or_try_init(py, || Self::look_up(py))
     }
 

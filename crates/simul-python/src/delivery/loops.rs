@@ -7,7 +7,7 @@
 use super::bell::{SharedBell, WakeFd};
 use super::target::Target;
 use super::waiter::LoopWaiter;
-use super::{blocking, call, dispatcher};
+use super::{blocking, call, dispatcher, late};
 use crate::bind::errors;
 use crate::bind::job::Job;
 use crate::bridge::crossing::Crossing;
@@ -73,6 +73,7 @@ impl LoopInbox {
     /// The inbox of this loop, made at its first use.
     pub(crate) fn of<'py>(event_loop: &Bound<'py, PyAny>) -> PyResult<Bound<'py, Self>> {
         let py = event_loop.py();
+        late::watch();
         if let Some(found) = Self::find(event_loop)? {
             if !generation::is_inherited(found.get().inbox.generation()) {
                 return Ok(found);

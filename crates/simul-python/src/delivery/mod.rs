@@ -16,6 +16,7 @@
 //! - [`upcall`]: how the engine asks for Python code.
 //! - [`interpreter`]: which interpreter may load simul.
 //! - [`exit`]: the hook that closes the gate before the interpreter goes.
+//! - [`late`]: threads that come back when it has gone.
 
 pub(crate) mod bell;
 pub(crate) mod blocking;
@@ -23,6 +24,7 @@ pub(crate) mod call;
 pub(crate) mod dispatcher;
 pub(crate) mod exit;
 pub(crate) mod interpreter;
+pub(crate) mod late;
 pub(crate) mod loops;
 pub(crate) mod nesting;
 pub(crate) mod own_turn;
