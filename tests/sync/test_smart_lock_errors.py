@@ -6,6 +6,7 @@ import asyncio
 import errno
 import gc
 import traceback
+import weakref
 
 import pytest
 
@@ -126,6 +127,42 @@ def test_who_is_alone_gets_the_very_object(run):
     frames = [frame.f_code.co_name for frame, _ in traceback.walk_tb(error.__traceback__)]
     assert frames[-1] == "fail"
     assert len(frames) <= 5
+
+
+@pytest.mark.parametrize("callers", [1, 3])
+@pytest.mark.parametrize("waits", [False, True])
+def test_what_a_failing_frame_held_dies_with_the_exception(run, callers, waits):
+    class Thing:
+        pass
+
+    lock, seen = simul.SmartLock(), []
+
+    async def fail():
+        thing = Thing()
+        seen.append(weakref.ref(thing))
+        if waits:
+            await asyncio.sleep(0)
+        raise ValueError("gone")
+
+    async def call():
+        try:
+            await lock.run_once(fail)
+        except ValueError:
+            return "failed"
+
+    async def main():
+        ends = await asyncio.gather(*[call() for _ in range(callers)])
+        await nothing_left()
+        return ends
+
+    gc.disable()
+    try:
+        assert run(main) == ["failed"] * callers
+        with pytest.raises(ValueError, match="gone"):
+            lock.run_once(fail).wait()
+        assert [ref() for ref in seen] == [None] * len(seen)
+    finally:
+        gc.enable()
 
 
 def test_an_error_that_nobody_waits_for_is_silent(run):

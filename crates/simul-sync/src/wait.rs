@@ -52,6 +52,19 @@ impl<S: Source> Wait<S> {
         self.core.header()
     }
 
+    pub(crate) fn core(&self) -> &Arc<Core<S::Grant>> {
+        &self.core
+    }
+
+    pub(crate) fn source(&self) -> &S {
+        &self.source
+    }
+
+    /// Drops a place that nobody was given: it does not leave its line.
+    pub(crate) fn forget(mut self) {
+        self.taken = true;
+    }
+
     /// The outcome that came before this place could be given up.
     fn last_word(&self) -> Option<Result<S::Grant>> {
         // Another thread may be in the middle of writing it: a few instructions, after which it is here. Looked at once

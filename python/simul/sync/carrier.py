@@ -16,13 +16,15 @@ import threading
 from asyncio import AbstractEventLoop, Task
 from collections.abc import Callable
 from types import FrameType
-from typing import Any, Self
+from typing import Any, Final, Self
 
 from simul import _simul
 from simul.errors import TimeoutError  # noqa: A004  (asyncio's name)
 from simul.sync.flight import Call, Run
 
-__all__ = ["lead_elsewhere", "lead_here"]
+__all__ = ["EXPIRED", "lead_elsewhere", "lead_here"]
+
+EXPIRED: Final = "SmartLock.run_once() did not end in time; the work goes on if anybody else waits for it"
 
 
 class _Kept:
@@ -149,7 +151,7 @@ def lead_here(run: Run, seat: Any, call: Call, timeout: float | None) -> Any:
                 raise KeyboardInterrupt
         if task.done():
             return seat.wait()
-        raise TimeoutError("SmartLock.run_once() did not end in time; the work goes on if anybody else waits for it")
+        raise TimeoutError(EXPIRED)
     finally:
         if timer is not None:
             timer.cancel()

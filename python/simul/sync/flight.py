@@ -3,59 +3,82 @@
 from __future__ import annotations
 
 import asyncio
-from asyncio import AbstractEventLoop, Future, Task
+from asyncio import AbstractEventLoop, Task
 from collections.abc import Awaitable, Callable
 from contextvars import Context, ContextVar
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
+from simul import _simul
 from simul.errors import DeadlockError
+from simul.sync.party import Outcome, Party, Told
 
 if TYPE_CHECKING:
-    from types import TracebackType
-
-    from simul._simul import Lead
+    from simul._simul import Lead, _Operation
     from simul.sync.smart_lock import SmartLock
 
-__all__ = ["INSIDE", "Call", "Outcome", "Run", "enter"]
-
-Outcome: TypeAlias = "tuple[Any, BaseException | None, TracebackType | None]"
-"""A value, or an exception with the traceback that it had where the work ended."""
+__all__ = ["INSIDE", "Call", "Run", "enter"]
 
 Call: TypeAlias = tuple[Callable[..., Awaitable[Any]], tuple[Any, ...], dict[str, Any]]
 
 INSIDE: Final[ContextVar[Run | None]] = ContextVar("simul_inside_of_a_flight", default=None)
 """Whose work this is part of. Child tasks and ``to_thread`` inherit it with the context."""
 
+_NAME: Final = "SmartLock.run_once"
+
 
 class Run:
-    """One run of a flight's work, in a task of its own.
+    """One run of a flight's work, in a task of its own."""
 
-    It is held by the loop that carries it (by the seat of its watch) and ends with it.
-    """
+    __slots__ = ("lead", "lock", "loop", "party", "seat", "task", "told", "waits_for", "watch")
 
-    __slots__ = ("known", "lead", "lock", "task", "waits_for", "watch")
-
-    def __init__(self, lock: SmartLock, lead: Lead) -> None:
+    def __init__(
+        self, lock: SmartLock, lead: Lead, loop: AbstractEventLoop | None = None, seat: _Operation[Any] | None = None
+    ) -> None:
         # None once nobody can wait for it any more.
         self.lock: SmartLock | None = lock
         self.lead = lead
+        self.loop = loop
+        # Of those who wait on this loop; None where a thread waits that turns the loop for this.
+        self.seat = seat
+        # They; None as long as the first step goes on, in which there can be one of them only.
+        self.party: Party | None = None
+        # What came of the first step, if that was all.
+        self.told: Told | None = None
         self.task: Task[None] | None = None
-        self.known: Future[None] | None = None
         self.watch: tuple[Any, Any] | None = None
         self.waits_for: list[SmartLock] = []
         lock._run = self  # pyright: ignore[reportPrivateUsage]
 
-    def start(self, loop: AbstractEventLoop, known: Future[None], call: Call) -> None:
-        """Begin the work on the loop that runs here; ``known`` is set when it is known what came of it."""
-        self.known = known
-        self.lead.carried_by(loop)
-        if self.sit():
-            self.task = loop.create_task(self.carry(*call))
-            self.task.add_done_callback(self.done)
+    def begin(self, loop: AbstractEventLoop, seat: _Operation[Any], call: Call) -> Party | None:
+        """Take the work's first step at once, in a task of its own on the loop that runs here.
+
+        Returns:
+            Those who wait here, the leader first. None if the first step was all: then ``told`` has what came of it, or
+            nothing where the lead was lost meanwhile.
+        """
+        # Sure for this step: a loop of the bridge's takes it without being turned.
+        self.lead.carried_by(loop, sure=True)
+        try:
+            task = _simul._begin_task(loop, self.carry(*call), _NAME)  # pyright: ignore[reportPrivateUsage]
+        except BaseException:
+            self.end()
+            raise
+        if self.lock is None:
+            return None
+        self.lead.carried_by(loop, sure=False)
+        self.task = task
+        task.add_done_callback(self.done)
+        party = self.party
+        if party is None:
+            self.party = party = Party(self.lock, loop, seat)
+            party.leader = party.follow()
+        party.carried_by(self)
+        return party
 
     def prepare(self, loop: AbstractEventLoop, call: Call, context: Context) -> Task[None]:
         """Let the work begin when this loop is turned, which is ours and does not run yet."""
-        self.lead.carried_by(loop)
+        self.loop = loop
+        self.lead.carried_by(loop, sure=True)
         self.task = task = loop.create_task(self.carry(*call), context=context)
         task.add_done_callback(self.done)
         task.add_done_callback(lambda _: loop.stop())
@@ -67,7 +90,7 @@ class Run:
         Returns:
             False if nobody waits any more.
         """
-        watch = self.lead.watch()
+        watch = self.lead.watch(None)
         try:
             waiter = watch.send(None)
         except StopIteration:
@@ -82,33 +105,44 @@ class Run:
     ) -> None:
         """Do the work and land what comes of it."""
         INSIDE.set(self)
-        if self.watch is None and not self.sit():
+        if self.seat is None and not self.sit():
             return
         try:
             value = await function(*args, **kwargs)
         except asyncio.CancelledError as error:
             task = asyncio.current_task()
             if task is None or not task.cancelling():
-                self.land(error)  # the work's own, raised by no cancel of this task
+                self.land_error(error)  # the work's own, raised by no cancel of this task
         except (KeyboardInterrupt, GeneratorExit):
-            # The one is for this thread alone, and the other says that the loop has gone: who waits asks again.
+            # The one is for this thread alone, and the other says that the loop has gone: another one leads.
             self.end()
             raise
         except BaseException as error:  # noqa: BLE001  (it is raised in those who wait)
-            self.land(error)
+            self.land_error(error)
         else:
-            self.lead.land((value, None, None))
+            self.land((value, None, None))
         self.end()
 
-    def land(self, error: BaseException) -> None:
+    def land_error(self, error: BaseException) -> None:
         """Give all who wait the work's exception, with the frames of the work and none of ours."""
         traceback = error.__traceback__
         if traceback is not None and traceback.tb_next is not None:
             traceback = traceback.tb_next
-        self.lead.land((None, error, traceback))
+        self.land((None, error, traceback))
 
-    def unwanted(self, _: object) -> None:
-        """Nobody waits any more: cancel the work."""
+    def land(self, outcome: Outcome) -> None:
+        """Give all who wait the outcome, unless another leads by now."""
+        count = self.lead.land(outcome)
+        if count == 0 or self.seat is None:
+            return
+        party = self.party
+        if party is None:
+            self.told = outcome, count > 1
+        else:
+            party.tell(outcome, count)
+
+    def unwanted(self, _: object = None) -> None:
+        """Nobody waits any more, or another leads: cancel the work."""
         task = self.task
         self.end()
         if task is not None and not task.done():
@@ -124,18 +158,20 @@ class Run:
         self.end()
 
     def end(self) -> None:
-        """Let go of everything; who still waits asks again."""
+        """Let go of everything; who still waits has another leader."""
+        if self.lock is None:
+            return
         self.lock = self.task = None
         if self.watch is not None:
             watch, waiter = self.watch
             self.watch = None
             waiter.close()
             watch.close()
-        self.lead.give_up()
-        if self.known is not None:
-            known, self.known = self.known, None
-            if not known.done() and not known.get_loop().is_closed():
-                known.set_result(None)
+        party, self.party = self.party, None
+        if party is None:
+            self.lead.give_up()
+        else:
+            party.left_by(self)
 
 
 def enter(inside: Run, lock: SmartLock) -> Run | None:

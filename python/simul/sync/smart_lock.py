@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import builtins
 import inspect
 import os
 import threading
@@ -9,15 +11,19 @@ from asyncio import events
 from collections.abc import Awaitable, Callable, Coroutine, Generator
 from datetime import timedelta
 from time import monotonic
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, Generic, NoReturn, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, ParamSpec, TypeVar, cast
 from weakref import WeakValueDictionary
 
 from simul import _simul
-from simul.errors import CancelledError
+from simul.errors import CancelledError, TimeoutError  # noqa: A004  (asyncio's name)
 from simul.sync import carrier
 from simul.sync.flight import INSIDE, Call, Run, enter
+from simul.sync.lookout import Lookout
+from simul.sync.party import GIVEN_UP, LEAD, Party, Told
 from simul.sync.raised import copy_of
+
+if TYPE_CHECKING:
+    from simul._simul import Lead, _Operation
 
 __all__ = ["RunOnce", "SmartLock"]
 
@@ -50,14 +56,16 @@ class SmartLock:
         work too, and the others are not touched. When the last one has left, the work is cancelled.
 
     Threads and loops:
-        Begun by ``await``, the work runs on that loop. Begun by ``.wait()``, it runs on a loop that this thread turns
-        while it waits; should it leave while others wait, a thread of simul's turns that loop to the end of the work.
-        If the loop that carries the work is closed, or its task is cancelled with it (``asyncio.run`` has ended), the
-        first of those who still wait begins again, with its own call: work that must not be begun twice has to see to
-        that itself, as it must for a retry. In a forked child nothing is in flight. It cannot be pickled.
+        Begun by ``await``, the work runs on that loop, its first step at once. Begun by ``.wait()``, it runs on a loop
+        that this thread turns while it waits; should it leave while others wait, a thread of simul's turns that loop to
+        the end of the work. In a worker of ``to_thread`` it runs on the loop that awaits the worker.
+        If the loop that carries the work is closed, is stopped, or its task is cancelled with it (``asyncio.run`` has
+        ended), exactly one of those who wait begins again, with its own call, and the others share that: work that must
+        not be begun twice has to see to that itself, as it must for a retry. A loop that is blocked keeps its work. In
+        a forked child nothing is in flight. It cannot be pickled.
 
     Cost:
-        About one task and one callback for a caller who is alone.
+        About one task for a caller who is alone.
 
     Example:
         >>> import asyncio
@@ -66,6 +74,7 @@ class SmartLock:
         >>> loads = []
         >>> async def load():
         ...     loads.append("load")
+        ...     await asyncio.sleep(0)
         ...     return "data"
         >>> async def main():
         ...     return await asyncio.gather(*[lock.run_once(load) for _ in range(3)])
@@ -75,12 +84,14 @@ class SmartLock:
         'data'
     """
 
-    __slots__ = ("__weakref__", "_flight", "_keyed", "_run")
+    __slots__ = ("__weakref__", "_flight", "_keyed", "_parties", "_run")
 
     def __init__(self) -> None:
         self._flight = _simul.Flight()
         # Keys that nobody uses leave nothing behind: each lock is held by those who use it.
         self._keyed: WeakValueDictionary[object, SmartLock] | None = None
+        # Who waits on the loops that carry the work, or did: all of a loop's have one seat in the flight.
+        self._parties: set[Party] = set()
         # The latest run, to see who waits for whom.
         self._run: Run | None = None
 
@@ -112,7 +123,9 @@ class SmartLock:
             >>> simul.SmartLock().run_once(greet, "Ada", key="Good day").wait()
             'Good day, Ada'
         """
-        return RunOnce(self, (coro_func, args, kwargs))
+        call = coro_func, args, kwargs
+        # A coroutine that is never begun says so itself.
+        return RunOnce(_fly(self, call), self, call)
 
     def for_key(self, key: object) -> SmartLock:
         """Give the lock of this key, which shares its work with no other.
@@ -168,53 +181,27 @@ class SmartLock:
         """
         with _keys:
             keys = 0 if self._keyed is None else len(self._keyed)
-        return {"waiting": self._flight.waiting(), "keys": keys}
+        return {"waiting": self._waiting(), "keys": keys}
+
+    def _waiting(self) -> int:
+        return self._flight.waiting() + sum(max(0, party.size() - 1) for party in tuple(self._parties))
 
     def __repr__(self) -> str:
-        waiting = self._flight.waiting()
+        waiting = self._waiting()
         return f"<simul.SmartLock [running, waiting:{waiting}]>" if waiting else "<simul.SmartLock [idle]>"
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("a SmartLock cannot be pickled or copied: a copy would be another flight")
 
 
-class RunOnce(Coroutine[Any, Any, _T_co], Generic[_T_co]):
+class RunOnce(_simul._Flown, Coroutine[Any, Any, _T_co]):  # pyright: ignore[reportPrivateUsage]
     """A call of ``SmartLock.run_once`` that begins when it is awaited, or waited for."""
 
-    __slots__ = ("__weakref__", "_call", "_coroutine", "_lock")
+    __slots__ = ()
 
-    def __init__(self, lock: SmartLock, call: Call) -> None:
-        self._lock = lock
-        self._call = call
-        # One that is never begun says so itself.
-        self._coroutine = _fly(lock, call)
+    if TYPE_CHECKING:
 
-    def __await__(self) -> Generator[Any, Any, _T_co]:
-        return self._coroutine.__await__()
-
-    def send(self, value: Any) -> Any:
-        """Make one step, as tasks do."""
-        return self._coroutine.send(value)
-
-    def throw(
-        self,
-        exception: type[BaseException] | BaseException,
-        value: object = None,
-        traceback: TracebackType | None = None,
-    ) -> Any:
-        """Raise an exception here, as tasks do when they are cancelled."""
-        if value is None and traceback is None:
-            return self._coroutine.throw(exception)
-        made: BaseException
-        if isinstance(exception, BaseException):
-            made = exception
-        else:
-            made = value if isinstance(value, BaseException) else exception(*(() if value is None else (value,)))
-        return self._coroutine.throw(made.with_traceback(traceback))
-
-    def close(self) -> None:
-        """Leave; the work goes on for the others."""
-        self._coroutine.close()
+        def __await__(self) -> Generator[Any, Any, _T_co]: ...
 
     def wait(self, timeout: float | timedelta | None = None) -> _T_co:
         """Block this thread until the work has ended.
@@ -256,70 +243,148 @@ async def _fly(lock: SmartLock, call: Call) -> Any:
     if inside is not None:
         inside = enter(inside, lock)
     try:
-        while True:
-            seat, lead = lock._flight.join()  # pyright: ignore[reportPrivateUsage]
-            if lead is None:
-                told = await seat
-            else:
-                loop = events.get_running_loop()
-                known = loop.create_future()
-                try:
-                    Run(lock, lead).start(loop, known, call)
-                    await known
-                except BaseException:
-                    seat.close()
-                    raise
-                told = seat.wait()
-            if told is not None:
-                break
-            if lead is not None:
-                raise CancelledError(_GIVEN_UP)
+        loop = events.get_running_loop()
+        run = lock._run  # pyright: ignore[reportPrivateUsage]
+        party = None if run is None or run.loop is not loop else run.party
+        if party is not None and party.is_open():
+            told = await _follow(party, party.follow(), call)
+        else:
+            told = await _join(lock, loop, call)
     finally:
         if inside is not None:
             inside.waits_for.remove(lock)
-    (value, error, traceback), shared = told
-    if error is None:
-        return value
+    raised = _raised(told)
+    if raised is None:
+        return told[0][0]
     # A frame that holds its own exception would keep all that it holds until the collector comes.
-    del told
+    del told, run, party
     try:
-        raise copy_of(error, traceback) if shared else error.with_traceback(traceback)
+        raise raised
     finally:
-        del error, traceback
+        del raised
 
 
 _fly.__name__, _fly.__qualname__ = "run_once", "SmartLock.run_once"
 
 
+async def _follow(party: Party, follower: asyncio.Future[str | None], call: Call) -> Told:
+    """Wait with the others of the loop that carries the work."""
+    while True:
+        try:
+            word = await follower
+            if word is LEAD:
+                follower = party.begin(follower, Run, call)
+                continue
+        except BaseException:
+            party.leave(follower)
+            raise
+        if word is GIVEN_UP:
+            party.leave(follower)
+            raise CancelledError(_GIVEN_UP)
+        return cast("Told", party.told)
+
+
+async def _join(lock: SmartLock, loop: asyncio.AbstractEventLoop, call: Call) -> Told:
+    """Take a seat in the flight, and lead if nobody does."""
+    seat, lead = lock._flight.join()  # pyright: ignore[reportPrivateUsage]
+    if lead is None:
+        told, seat, lead = await _follow_elsewhere(lock, loop, seat)
+        if lead is None:
+            return cast("Told", told)
+    run = Run(lock, lead, loop, seat)
+    try:
+        party = run.begin(loop, seat, call)
+    except BaseException:
+        seat.close()
+        raise
+    if party is not None and party.leader is not None:
+        return await _follow(party, party.leader, call)
+    told, run.told = run.told, None
+    if told is None:
+        # The lead was lost in the first step: by a reset, as the seat tells, or by a cancel of the work's own task.
+        seat.wait(0)
+        raise CancelledError(_GIVEN_UP)
+    seat.close()
+    return told
+
+
+async def _follow_elsewhere(
+    lock: SmartLock, loop: asyncio.AbstractEventLoop, seat: _Operation[Any]
+) -> tuple[Told | None, _Operation[Any], Lead | None]:
+    """Wait while another loop or thread carries the work: for the outcome, or until the lead is ours."""
+    lead = None
+    while lead is None:
+        lookout = Lookout(lock._flight)  # pyright: ignore[reportPrivateUsage]
+        lookout.begin(loop)
+        try:
+            told = await seat
+        finally:
+            lookout.end()
+        if not isinstance(told, _simul.Vacant):
+            return cast("Told", told), seat, None
+        seat, lead = told.claim()
+        del told
+    return None, seat, lead
+
+
+def _raised(told: Told) -> BaseException | None:
+    """What is to be raised, if the work has raised something."""
+    (_, error, traceback), shared = told
+    if error is None:
+        return None
+    return copy_of(error, traceback) if shared else error.with_traceback(traceback)
+
+
 def _wait(lock: SmartLock, call: Call, timeout: float | None) -> Any:
+    running = events._get_running_loop()
+    if running is None and (parent := _simul.thread_parent()) is not None:
+        # A worker's coroutines run on the loop that awaits it.
+        return parent.run(_in_time(lock, call, timeout))
     inside = INSIDE.get()
     if inside is not None:
         inside = enter(inside, lock)
     deadline = None if timeout is None else monotonic() + timeout
     try:
+        seat, lead = lock._flight.join()  # pyright: ignore[reportPrivateUsage]
         while True:
             left = None if deadline is None else max(0.0, deadline - monotonic())
-            seat, lead = lock._flight.join()  # pyright: ignore[reportPrivateUsage]
-            told = seat.wait(left) if lead is None else _lead(Run(lock, lead), seat, call, left)
-            if told is not None:
-                break
             if lead is not None:
-                raise CancelledError(_GIVEN_UP)
+                run = Run(lock, lead)
+                if running is None:
+                    told = carrier.lead_here(run, seat, call, left)
+                else:
+                    told = carrier.lead_elsewhere(run, seat, call, left, running)
+                del run
+                if isinstance(told, _simul.Vacant):
+                    del told
+                    raise CancelledError(_GIVEN_UP)
+                break
+            lookout = Lookout(lock._flight)  # pyright: ignore[reportPrivateUsage]
+            told = lock._flight.wait(seat, left, lookout.look)  # pyright: ignore[reportPrivateUsage]
+            if not isinstance(told, _simul.Vacant):
+                break
+            seat, lead = told.claim()
+            del told
     finally:
         if inside is not None:
             inside.waits_for.remove(lock)
-    (value, error, traceback), shared = told
-    if error is None:
-        return value
+    raised = _raised(told)
+    if raised is None:
+        return told[0][0]
+    # A frame that holds its own exception would keep all that it holds until the collector comes.
     del told
     try:
-        raise copy_of(error, traceback) if shared else error.with_traceback(traceback)
+        raise raised
     finally:
-        del error, traceback
+        del raised
 
 
-def _lead(run: Run, seat: Any, call: Call, timeout: float | None) -> Any:
-    outer = events._get_running_loop()
-    if outer is None:
-        return carrier.lead_here(run, seat, call, timeout)
-    return carrier.lead_elsewhere(run, seat, call, timeout, outer)
+async def _in_time(lock: SmartLock, call: Call, seconds: float | None) -> Any:
+    limit = asyncio.timeout(seconds)
+    try:
+        async with limit:
+            return await _fly(lock, call)
+    except builtins.TimeoutError:
+        if not limit.expired():
+            raise
+        raise TimeoutError(carrier.EXPIRED) from None

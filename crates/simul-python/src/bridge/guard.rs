@@ -20,9 +20,30 @@ pub(crate) struct Guard {
 }
 
 /// What one step of a coroutine came to.
-enum Step<'py> {
+pub(crate) enum Step<'py> {
     Waits(Bound<'py, PyAny>),
     Returned(Bound<'py, PyAny>),
+}
+
+impl<'py> Step<'py> {
+    /// Takes a step, without an exception for the coroutine's end.
+    #[inline]
+    pub(crate) fn send(coroutine: &Bound<'py, PyAny>, value: &Bound<'py, PyAny>) -> PyResult<Self> {
+        let py = value.py();
+        let mut result = std::ptr::null_mut();
+        // SAFETY: attached; both are alive for the call. What it says of `result` is read below.
+        let sent = unsafe { ffi::PyIter_Send(coroutine.as_ptr(), value.as_ptr(), &raw mut result) };
+        if sent == ffi::PySendResult::PYGEN_ERROR {
+            return Err(PyErr::fetch(py));
+        }
+        // SAFETY: a new reference in both other cases.
+        let result = unsafe { Bound::from_owned_ptr_or_opt(py, result) };
+        let result = result.ok_or_else(|| PyRuntimeError::new_err("a coroutine's step gave nothing"))?;
+        Ok(match sent {
+            ffi::PySendResult::PYGEN_NEXT => Self::Waits(result),
+            _ => Self::Returned(result),
+        })
+    }
 }
 
 impl Guard {
@@ -94,22 +115,7 @@ pub(super) fn belongs_to_a_blocked_loop(waits: &Bound<'_, PyAny>) -> PyResult<bo
 impl Guard {
     fn send<'py>(&self, value: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
         let py = value.py();
-        let mut result = std::ptr::null_mut();
-        // SAFETY: attached; both are alive for the call. What it says of `result` is read below.
-        let sent = unsafe { ffi::PyIter_Send(self.coroutine.as_ptr(), value.as_ptr(), &raw mut result) };
-        if sent == ffi::PySendResult::PYGEN_ERROR {
-            return Err(PyErr::fetch(py));
-        }
-        // SAFETY: a new reference in both other cases.
-        let result = unsafe { Bound::from_owned_ptr_or_opt(py, result) };
-        let result = result.ok_or_else(|| PyRuntimeError::new_err("a coroutine's step gave nothing"))?;
-        self.look(
-            py,
-            match sent {
-                ffi::PySendResult::PYGEN_NEXT => Step::Waits(result),
-                _ => Step::Returned(result),
-            },
-        )
+        self.look(py, Step::send(self.coroutine.bind(py), value)?)
     }
 
     #[pyo3(signature = (exception, value=None, traceback=None))]

@@ -4,6 +4,7 @@
 //! - [`switches`]: asyncio's own functions, looked up once.
 //! - [`thread_state`]: what a thread keeps, in the interpreter's own record of it.
 //! - [`first_step`]: one call of one coroutine on this thread's loop.
+//! - [`inner_task`]: a task whose first step runs inside of its maker's.
 //! - [`own_context`]: the context object that means "the caller's".
 //! - [`generator_hooks`]: what a running loop has to hear of async generators.
 //! - [`turned`]: the call for which a loop is turned, and when that may stop.
@@ -27,6 +28,7 @@ pub(crate) mod crossing;
 pub(crate) mod first_step;
 pub(crate) mod generator_hooks;
 pub(crate) mod guard;
+pub(crate) mod inner_task;
 pub(crate) mod mode;
 pub(crate) mod nest;
 pub(crate) mod own_context;
@@ -57,6 +59,7 @@ pub(crate) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(first_step::calls_beginning, module)?)?;
     thread_state::register(module)?;
     own_context::register(module)?;
+    inner_task::register(module)?;
     mode::register(module)?;
     nest::register(module)
 }

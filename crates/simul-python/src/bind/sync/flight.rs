@@ -3,26 +3,33 @@
 
 use super::operation::{Asker, Begun, Call, Operation};
 use crate::bind::errors;
-use crate::delivery::{nesting, own_turn, running};
+use crate::delivery::target::Target;
+use crate::delivery::{blocking, nesting, own_turn, running};
 use pyo3::exceptions::{PyRuntimeError, PyTypeError};
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use simul_sync::Wait;
-use simul_sync::flight;
+use simul_sync::flight::{self, Joined, Term, Told};
 use simul_wake::AsHeader;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 /// An object that is given to all who wait. Attached threads alone touch it, the last one drops it.
 type Outcome = Arc<Py<PyAny>>;
 
 const NAME: &str = "SmartLock.run_once";
 
-/// Which work is under way, and on which loop.
+/// How often one who waits on another thread looks whether the loop that carries the work still turns.
+const LOOK_EVERY: Duration = Duration::from_millis(100);
+
+/// Which loop carries the work.
 struct Carried {
-    number: u64,
-    /// None until somebody carries it.
-    event_loop: Option<Py<PyAny>>,
+    term: Term,
+    event_loop: Py<PyAny>,
+    /// The thread that turned it when the work began.
+    thread: u64,
+    /// It is turned to the end of the work whatever happens: a loop of simul's own.
+    is_sure: bool,
 }
 
 /// The books of one flight.
@@ -38,23 +45,33 @@ impl Flight {
         self.carried.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Nothing of this number is carried any more.
-    fn ended(&self, number: u64) {
-        let before = self.carried().take_if(|carried| carried.number == number);
+    /// This lead's work is carried no more.
+    fn ended(&self, term: Term) {
+        let before = self.carried().take_if(|carried| carried.term == term);
         drop(before);
     }
 
     /// Refuses a wait for work whose loop stands still until this very thread goes on.
     fn refuse_nested(&self, py: Python<'_>, asker: Asker) -> PyResult<()> {
-        let needs = match &*self.carried() {
-            Some(Carried { event_loop: Some(event_loop), .. }) => event_loop.clone_ref(py),
-            _ => return Ok(()),
+        let Some(needs) = self.carried().as_ref().map(|carried| carried.event_loop.clone_ref(py)) else {
+            return Ok(());
         };
         let running = match asker {
             Asker::Task => None,
             Asker::Thread => running::event_loop(py)?,
         };
         nesting::refuse(py, "SmartLock.run_once()", needs.bind(py), running.as_ref())
+    }
+
+    /// The call that is told the outcome, and the lead for who has it.
+    fn seated(slf: &Bound<'_, Self>, (lead, wait): Joined<(), Outcome>) -> (Operation, Option<Lead>) {
+        let seat = Operation::new(Box::new(Seat { flight: slf.clone().unbind(), wait: Some(wait) }));
+        let lead = lead.map(|lead| Lead {
+            flight: slf.clone().unbind(),
+            term: lead.term(),
+            inner: Arc::new(Mutex::new(Some(lead))),
+        });
+        (seat, lead)
     }
 }
 
@@ -65,22 +82,70 @@ impl Flight {
         Self { inner: simul_sync::Flight::new(), carried: Mutex::new(None) }
     }
 
-    /// Wait from now on: the call that is told the outcome, and the lead for who is first.
+    /// Wait from now on: the call that is told the outcome, and the lead for who has it.
     ///
-    /// The call returns ``(outcome, shared)``, or None where whoever carried the work has gone: ask again.
+    /// The call returns ``(outcome, shared)``, or a ``Vacant`` where whoever carried the work has gone.
     fn join(slf: &Bound<'_, Self>) -> (Operation, Option<Lead>) {
-        static NUMBER: AtomicU64 = AtomicU64::new(1);
-        let this = slf.get();
-        let (lead, wait) = this.inner.join(());
-        let seat = Operation::new(Box::new(Seat { flight: slf.clone().unbind(), wait: Some(wait) }));
-        let lead = lead.map(|lead| {
-            let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-            let before = this.carried().replace(Carried { number, event_loop: None });
-            drop(before);
-            let inner = Arc::new(Mutex::new(Some(lead)));
-            Lead { flight: slf.clone().unbind(), inner, number }
-        });
-        (seat, lead)
+        Self::seated(slf, slf.get().inner.join(()))
+    }
+
+    /// Block until the call of ``join`` has ended, and call ``look()`` now and then.
+    ///
+    /// Raises:
+    ///     simul.TimeoutError: It did not end in time, and was given up.
+    #[pyo3(signature = (seat, timeout, look))]
+    fn wait(
+        &self,
+        seat: &Bound<'_, Operation>,
+        timeout: Option<&Bound<'_, PyAny>>,
+        look: &Bound<'_, PyAny>,
+    ) -> PyResult<Py<PyAny>> {
+        let py = seat.py();
+        let operation = seat.get();
+        let deadline = blocking::timeout(timeout)?.and_then(|timeout| Instant::now().checked_add(timeout));
+        if let Some(value) = operation.begin(py, Asker::Thread)? {
+            return Ok(value);
+        }
+        let target = Target::Operation(seat.clone().unbind());
+        loop {
+            let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+            let slice = left.map_or(LOOK_EVERY, |left| left.min(LOOK_EVERY));
+            let waited = match blocking::wait(py, &target, Some(slice)) {
+                Ok(()) => return operation.outcome(py),
+                Err(error) => {
+                    let expired = error.get_type(py).is(&errors::class(py, "TimeoutError")?);
+                    // A handler of a signal may raise anything.
+                    match expired && left.is_none_or(|left| left > slice) {
+                        true => look.call0().map(drop),
+                        false => Err(error),
+                    }
+                }
+            };
+            if let Err(error) = waited {
+                operation.abandon();
+                return Err(error);
+            }
+        }
+    }
+
+    /// The loop that carries the work, and the thread that it was on; None where there is none, where it is sure to
+    /// turn, or where it stands still below this very call: then the wait itself is refused.
+    fn carrier(&self, py: Python<'_>) -> Option<(Py<PyAny>, u64)> {
+        let (event_loop, thread) = match self.carried().as_ref().filter(|carried| !carried.is_sure) {
+            Some(carried) => (carried.event_loop.clone_ref(py), carried.thread),
+            None => return None,
+        };
+        (!nesting::is_blocked(event_loop.bind(py))).then_some((event_loop, thread))
+    }
+
+    /// Take the work from a loop that does not turn: who waits is told so, and the first to ask leads.
+    fn relieve(&self, py: Python<'_>, event_loop: &Bound<'_, PyAny>) -> PyResult<bool> {
+        let term = match self.carried().as_ref() {
+            Some(carried) if carried.event_loop.is(event_loop) => carried.term,
+            _ => return Ok(false),
+        };
+        self.ended(term);
+        own_turn::within(py, || self.inner.vacate((), term))
     }
 
     /// How many wait.
@@ -130,8 +195,13 @@ impl Call for Seat {
     fn take(&mut self, py: Python<'_>) -> PyResult<Py<PyAny>> {
         let Some(mut wait) = self.wait.take() else { return Err(PyRuntimeError::new_err("this call has ended")) };
         match wait.take().map_err(|error| errors::to_pyerr(py, &error))? {
-            Some(landing) => Ok((landing.value.clone_ref(py), landing.shared).into_pyobject(py)?.into_any().unbind()),
-            None => Ok(py.None()),
+            Told::Landed(landing) => {
+                Ok((landing.value.clone_ref(py), landing.shared).into_pyobject(py)?.into_any().unbind())
+            }
+            Told::Vacant(vacant) => {
+                let inner = Mutex::new(Some(vacant));
+                Ok(Py::new(py, Vacant { flight: self.flight.clone_ref(py), inner })?.into_any())
+            }
         }
     }
 
@@ -146,34 +216,55 @@ fn take(held: &Held) -> Option<flight::Lead<(), Outcome>> {
     held.lock().unwrap_or_else(PoisonError::into_inner).take()
 }
 
-/// The duty to have the work done. Dropped without an outcome, it lets those who wait ask again.
+/// A place in a flight whose carrier has gone. Dropped, it leaves the flight.
+#[pyclass(frozen, module = "simul._simul", name = "Vacant")]
+pub(crate) struct Vacant {
+    flight: Py<Flight>,
+    inner: Mutex<Option<flight::Vacant<(), Outcome>>>,
+}
+
+#[pymethods]
+impl Vacant {
+    /// Go on waiting, and take the lead if nobody has it: as ``Flight.join``.
+    fn claim(&self, py: Python<'_>) -> PyResult<(Operation, Option<Lead>)> {
+        let inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner).take();
+        match inner {
+            Some(inner) => Ok(Flight::seated(self.flight.bind(py), inner.claim())),
+            None => Err(PyRuntimeError::new_err("this place has been claimed")),
+        }
+    }
+
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        visit.call(&self.flight)
+    }
+}
+
+/// The duty to have the work done. Dropped without an outcome, it leaves the flight vacant.
 #[pyclass(frozen, module = "simul._simul", name = "Lead")]
 pub(crate) struct Lead {
     flight: Py<Flight>,
     inner: Held,
-    number: u64,
+    term: Term,
 }
 
 #[pymethods]
 impl Lead {
-    /// Say which loop carries the work: a wait that would hold it up is refused from now on.
-    fn carried_by(&self, event_loop: Py<PyAny>) {
-        let mut carried = self.flight.get().carried();
-        let before = match &mut *carried {
-            Some(carried) if carried.number == self.number => carried.event_loop.replace(event_loop),
-            _ => Some(event_loop),
-        };
-        drop(carried);
+    /// Say which loop carries the work from now on, and whether it is sure to turn until the work's end.
+    #[pyo3(signature = (event_loop, *, sure))]
+    fn carried_by(&self, event_loop: Py<PyAny>, sure: bool) {
+        let carried = Carried { term: self.term, event_loop, thread: running::thread_ident(), is_sure: sure };
+        let before = self.flight.get().carried().replace(carried);
         drop(before);
     }
 
-    /// A call that ends when nobody waits any more. Given up by its loop's close, it gives the lead up.
-    fn watch(&self) -> PyResult<Operation> {
+    /// A call that ends when the lead is unwanted. Given up by its loop's close, it gives the lead up, and the seat of
+    /// those who wait on that loop.
+    fn watch(&self, seat: Option<Py<Operation>>) -> PyResult<Operation> {
         let held = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(lead) = &*held else { return Err(PyRuntimeError::new_err("this lead has been given up")) };
         let header = lead.as_header();
         drop(held);
-        Ok(Operation::new(Box::new(Watch { inner: self.inner.clone(), header })))
+        Ok(Operation::new(Box::new(Watch { inner: self.inner.clone(), header, seat })))
     }
 
     /// Give all who wait the outcome.
@@ -181,21 +272,21 @@ impl Lead {
     /// Returns:
     ///     How many waited.
     fn land(&self, py: Python<'_>, outcome: Py<PyAny>) -> PyResult<usize> {
-        self.flight.get().ended(self.number);
+        self.flight.get().ended(self.term);
         let Some(lead) = take(&self.inner) else { return Ok(0) };
         // Held until the end: its destructor may run Python code.
         let outcome = Arc::new(outcome);
         own_turn::within(py, || lead.land(outcome.clone()))
     }
 
-    /// Give the lead up: all who wait ask again.
+    /// Give the lead up: one of those who wait takes it.
     fn give_up(&self, py: Python<'_>) -> PyResult<()> {
-        self.flight.get().ended(self.number);
+        self.flight.get().ended(self.term);
         let lead = take(&self.inner);
         own_turn::within(py, || drop(lead))
     }
 
-    /// Whether nobody waits any more.
+    /// Whether nobody waits any more, or another leads.
     fn unwanted(&self) -> bool {
         let held = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
         held.as_ref().is_none_or(flight::Lead::is_unwanted)
@@ -210,6 +301,7 @@ impl Lead {
 struct Watch {
     inner: Held,
     header: Arc<dyn AsHeader>,
+    seat: Option<Py<Operation>>,
 }
 
 impl Call for Watch {
@@ -222,16 +314,24 @@ impl Call for Watch {
     }
 
     fn take(&mut self, py: Python<'_>) -> PyResult<Py<PyAny>> {
+        // Heard: what becomes of the seat is for those who sit there to say.
+        self.seat = None;
         Ok(py.None())
     }
 
-    fn traverse(&self, _visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
-        Ok(())
+    fn traverse(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
+        visit.call(&self.seat)
     }
 }
 
 impl Drop for Watch {
     fn drop(&mut self) {
-        drop(take(&self.inner));
+        // Held still only where the loop was closed: else it was landed or given up before.
+        let Some(lead) = take(&self.inner) else { return };
+        // First, so that they are not the ones to whom the lead goes.
+        if let Some(seat) = &self.seat {
+            seat.get().abandon();
+        }
+        drop(lead);
     }
 }

@@ -4,7 +4,7 @@
 //! - [`operation`]: a call that may have to wait, as a coroutine object; [`plain`]: such a call where all are alike.
 //! - [`ready`]: what there is to await where nothing is waited for; [`entry`]: what `async with` awaits to enter.
 //! - [`party`]: who holds and who waits, for those who would wait for ever; [`exclusive`]: the call that asks it.
-//! - [`flight`]: the books of `SmartLock`.
+//! - [`flight`]: the books of `SmartLock`; [`run_once`]: what its calls return.
 //! - [`mod@lock`], [`rlock`], [`semaphore`], [`limiter`], [`event`], [`condition`], [`barrier`]: the primitives.
 //! - [`queue`]: `Queue`, `LifoQueue`, `PriorityQueue`.
 
@@ -22,6 +22,7 @@ pub(crate) mod plain;
 pub(crate) mod queue;
 pub(crate) mod ready;
 pub(crate) mod rlock;
+pub(crate) mod run_once;
 pub(crate) mod semaphore;
 
 use pyo3::prelude::*;
@@ -30,6 +31,8 @@ pub(super) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<operation::Operation>()?;
     module.add_class::<flight::Flight>()?;
     module.add_class::<flight::Lead>()?;
+    module.add_class::<flight::Vacant>()?;
+    module.add_class::<run_once::Flown>()?;
     module.add_class::<lock::Lock>()?;
     module.add_class::<queue::class::Queue>()?;
     module.add_class::<queue::class::LifoQueue>()?;

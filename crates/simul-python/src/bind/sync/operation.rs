@@ -138,7 +138,7 @@ impl Operation {
     ///
     /// # Returns
     /// What the call returns, if it was free.
-    fn begin(&self, py: Python<'_>, asker: Asker) -> PyResult<Option<Py<PyAny>>> {
+    pub(crate) fn begin(&self, py: Python<'_>, asker: Asker) -> PyResult<Option<Py<PyAny>>> {
         let mut call = {
             let mut state = self.state();
             match std::mem::replace(&mut *state, State::Beginning) {
