@@ -16,6 +16,8 @@
 //! - [`mode`]: what `set_sync` and `set_async` have said.
 //! - [`smart`]: the wrapper that `smartasync` makes.
 //! - [`crossing`]: one call of `to_thread`: what its task awaits and what its worker runs.
+//! - [`crossing_left`]: such a call whose await ends first.
+//! - [`crossing_state`]: how far such a call has come.
 //! - [`passage`]: the same call as its worker sees it.
 //! - [`workers`]: the threads that run such calls.
 //! - [`context`]: context variables across threads.
@@ -25,6 +27,8 @@ pub(crate) mod call_soon;
 mod close;
 pub(crate) mod context;
 pub(crate) mod crossing;
+pub(crate) mod crossing_left;
+pub(crate) mod crossing_state;
 pub(crate) mod first_step;
 pub(crate) mod generator_hooks;
 pub(crate) mod guard;

@@ -1,6 +1,7 @@
 //! A call as its worker sees it: taken, run in the task's context, and the calls that it makes back to the loop.
 
-use super::crossing::{Back, Call, Crossing, Seat, Stage};
+use super::crossing::Crossing;
+use super::crossing_state::{Back, Call, Seat, Stage};
 use super::visit::{self, Visit};
 use super::{context, workers};
 use crate::bind::errors;
@@ -135,7 +136,7 @@ impl Crossing {
             return Err(self.cancelled_error(py).unwrap_or_else(|| running::cancelled_error(py, None)));
         }
         state.back = Back::Waiting;
-        Ok(state.event_loop.as_ref().map(|event_loop| event_loop.clone_ref(py)))
+        Ok(state.wakeups.event_loop(py))
     }
 
     /// The task that runs the call on the loop; cancelled with the task that awaits the worker.

@@ -8,7 +8,8 @@
 //! A call that names no limiter counts against a limit of the process. It does not count while it waits for its loop,
 //! so calls that need further calls cannot starve each other.
 
-use super::crossing::{Crossing, Seat};
+use super::crossing::Crossing;
+use super::crossing_state::Seat;
 use crate::delivery::exit;
 use pyo3::exceptions::PyBaseException;
 use pyo3::prelude::*;

@@ -4,6 +4,7 @@
 //! - [`loops`]: a loop's inbox, its slab of waiters and the drain that runs on the loop's own thread.
 //! - [`bell`]: the eventfd (or pipe) that a loop watches.
 //! - [`call`]: `call_soon`, the one way in which tasks are woken.
+//! - [`wakeups`]: whom what an `await` yields is to wake.
 //! - [`waiter`]: what one `await` of a Job yields to its task.
 //! - [`blocking`]: the thread parked in `Job.wait()`; signals, exit and cancellation there.
 //! - [`dispatcher`]: the one thread of ours that attaches, for callbacks that no loop can run.
@@ -34,3 +35,4 @@ pub(crate) mod target;
 pub(crate) mod thrown;
 pub(crate) mod upcall;
 pub(crate) mod waiter;
+pub(crate) mod wakeups;

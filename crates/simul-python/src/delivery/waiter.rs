@@ -4,9 +4,10 @@
 //! cancels its future first, so we learn at that very moment that this waiter leaves.
 
 use super::loops::{LoopInbox, Sitter};
+use super::running;
 use super::target::Target;
 use super::thrown::thrown;
-use super::{call, running};
+use super::wakeups::{Awaited, Wakeups};
 use pyo3::exceptions::{PyRuntimeError, PyStopIteration, PyTypeError};
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
@@ -38,9 +39,7 @@ enum Place {
 struct State {
     place: Place,
     target: Option<Target>,
-    event_loop: Option<Py<PyAny>>,
-    callbacks: Vec<(Py<PyAny>, Option<Py<PyAny>>)>,
-    blocking: bool,
+    wakeups: Wakeups,
 }
 
 /// One await of one target.
@@ -50,17 +49,15 @@ pub(crate) struct LoopWaiter {
     state: Mutex<State>,
 }
 
+impl Awaited for LoopWaiter {
+    fn wakeups<T>(&self, look: impl FnOnce(&mut Wakeups) -> T) -> T {
+        look(&mut self.state().wakeups)
+    }
+}
+
 impl LoopWaiter {
     pub(crate) fn new(target: Target) -> Self {
-        Self {
-            state: Mutex::new(State {
-                place: Place::Fresh,
-                target: Some(target),
-                event_loop: None,
-                callbacks: Vec::new(),
-                blocking: false,
-            }),
-        }
+        Self { state: Mutex::new(State { place: Place::Fresh, target: Some(target), wakeups: Wakeups::default() }) }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -101,8 +98,7 @@ impl LoopWaiter {
                 let inbox = PyWeakrefReference::new(&inbox)?.unbind();
                 let mut state = this.state();
                 state.place = Place::Waiting { inbox, key, ticket };
-                state.event_loop = Some(event_loop.unbind());
-                state.blocking = true;
+                state.wakeups.begin(event_loop);
                 Ok(Some(slf.clone()))
             }
         }
@@ -113,16 +109,6 @@ impl LoopWaiter {
         let before = std::mem::replace(&mut slf.get().state().place, Place::Woken);
         drop(before);
         Self::tell(slf, call_soon)
-    }
-
-    fn tell(slf: &Bound<'_, Self>, call_soon: &Bound<'_, PyAny>) -> PyResult<()> {
-        let py = slf.py();
-        let callbacks = std::mem::take(&mut slf.get().state().callbacks);
-        for (function, context) in callbacks {
-            let context = context.as_ref().map(|context| context.bind(py));
-            call::call_soon(call_soon, function.bind(py), slf.as_any(), context)?;
-        }
-        Ok(())
     }
 
     /// Leaves the Job, if this waiter still waits.
@@ -152,7 +138,7 @@ impl LoopWaiter {
     pub(crate) fn loop_closed(&self) {
         let (before, target, callbacks) = {
             let mut state = self.state();
-            let callbacks = std::mem::take(&mut state.callbacks);
+            let callbacks = state.wakeups.take_callbacks();
             (std::mem::replace(&mut state.place, Place::Closed), state.target.take(), callbacks)
         };
         if let (Place::Waiting { ticket, .. }, Some(target)) = (&before, &target) {
@@ -178,7 +164,7 @@ impl LoopWaiter {
             match &state.place {
                 Place::Fresh => Step::Begin,
                 Place::Waiting { .. } => {
-                    state.blocking = true;
+                    state.wakeups.block();
                     Step::Again
                 }
                 Place::Woken => Step::Finish,
@@ -253,67 +239,46 @@ impl LoopWaiter {
 
     #[getter]
     fn _asyncio_future_blocking(&self) -> bool {
-        self.state().blocking
+        self.blocking()
     }
 
     #[setter(_asyncio_future_blocking)]
-    fn set_blocking(&self, blocking: bool) {
-        self.state().blocking = blocking;
+    fn set_asyncio_future_blocking(&self, blocking: bool) {
+        self.set_blocking(blocking);
     }
 
     fn get_loop(&self, py: Python<'_>) -> Option<Py<PyAny>> {
-        self.state().event_loop.as_ref().map(|event_loop| event_loop.clone_ref(py))
+        self.event_loop(py)
     }
 
     #[getter]
     fn _loop(&self, py: Python<'_>) -> Option<Py<PyAny>> {
-        self.get_loop(py)
+        self.event_loop(py)
     }
 
     #[pyo3(signature = (function, *, context=None))]
     fn add_done_callback(slf: &Bound<'_, Self>, function: Py<PyAny>, context: Option<Py<PyAny>>) -> PyResult<()> {
-        let py = slf.py();
-        let this = slf.get();
         {
-            let mut state = this.state();
-            state.callbacks.push((function, context));
+            let mut state = slf.get().state();
+            state.wakeups.add(function, context);
             if matches!(state.place, Place::Fresh | Place::Waiting { .. }) {
                 return Ok(());
             }
         }
-        match this.get_loop(py) {
-            Some(event_loop) => Self::tell(slf, &event_loop.bind(py).getattr(pyo3::intern!(py, "call_soon"))?),
-            None => Ok(()),
-        }
+        Self::tell_its_loop(slf)
     }
 
     fn remove_done_callback(&self, function: &Bound<'_, PyAny>) -> PyResult<usize> {
-        // Compared outside of the lock: equality may run Python code.
-        let held = std::mem::take(&mut self.state().callbacks);
-        let before = held.len();
-        let mut kept = Vec::with_capacity(before);
-        for (known, context) in held {
-            if !known.bind(function.py()).eq(function)? {
-                kept.push((known, context));
-            }
-        }
-        let removed = before - kept.len();
-        self.state().callbacks.extend(kept);
-        Ok(removed)
+        self.remove(function)
     }
 
     /// The task is being cancelled: this waiter leaves the Job now.
     #[pyo3(signature = (msg=None))]
     fn cancel(slf: &Bound<'_, Self>, msg: Option<Py<PyAny>>) -> PyResult<bool> {
-        let py = slf.py();
-        let this = slf.get();
-        if !this.leave(py, Place::Cancelled(msg), true) {
+        if !slf.get().leave(slf.py(), Place::Cancelled(msg), true) {
             return Ok(false);
         }
-        if let Some(event_loop) = this.get_loop(py) {
-            Self::tell(slf, &event_loop.bind(py).getattr(pyo3::intern!(py, "call_soon"))?)?;
-        }
-        Ok(true)
+        Self::tell_its_loop(slf).map(|()| true)
     }
 
     fn cancelled(&self) -> bool {
@@ -363,16 +328,11 @@ impl LoopWaiter {
         if let Some(target) = &state.target {
             target.traverse(&visit)?;
         }
-        visit.call(&state.event_loop)?;
-        for (function, context) in &state.callbacks {
-            visit.call(function)?;
-            visit.call(context)?;
-        }
-        Ok(())
+        state.wakeups.traverse(&visit)
     }
 
     fn __clear__(&self) {
-        let (place, event_loop, callbacks) = {
+        let (place, wakeups) = {
             let mut state = self.state();
             (
                 match state.place {
@@ -380,11 +340,10 @@ impl LoopWaiter {
                     Place::Waiting { .. } => None,
                     _ => Some(std::mem::replace(&mut state.place, Place::Finished)),
                 },
-                state.event_loop.take(),
-                std::mem::take(&mut state.callbacks),
+                state.wakeups.take(),
             )
         };
-        drop((place, event_loop, callbacks));
+        drop((place, wakeups));
     }
 }
 
