@@ -7,13 +7,30 @@ import math
 import threading
 import time
 from collections.abc import Callable
-from typing import Any, Literal, TypeVar, final
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, final
 
 from simul._simul import Lock, RLock, _Condition, _Operation  # pyright: ignore[reportPrivateUsage]
 from simul.errors import TimeoutError as SimulTimeoutError
 from simul.sync.staged import Staged
 
 _T = TypeVar("_T")
+
+
+class _OfLock:
+    """A method of the condition's lock, found by `with` itself.
+
+    A method of ours around it would have steps of its own, and Ctrl-C between two of them would leave the lock held.
+    """
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __get__(self, condition: Condition | None, owner: object = None) -> Any:
+        return self if condition is None else getattr(condition._lock, self._name)  # pyright: ignore[reportPrivateUsage]
+
+    def __call__(self, condition: Condition, *raised: object) -> Any:
+        # contextlib's stacks ask the class.
+        return self.__get__(condition)(*raised)
 
 
 @final
@@ -186,13 +203,7 @@ class Condition:
         except SimulTimeoutError:
             raise SimulTimeoutError("Condition.wait() was not told in time; the lock is held again") from None
         finally:
-            interrupted: BaseException | None = None
-            while True:
-                try:
-                    self._lock._acquire_again(depth).wait()
-                    break
-                except (KeyboardInterrupt, asyncio.CancelledError) as error:
-                    interrupted = error
+            interrupted = self._lock._have_again(depth)
             if interrupted is not None:
                 if told:
                     self._waiting.notify(1)
@@ -212,11 +223,13 @@ class Condition:
             return
         self._lock.release()
 
-    def __enter__(self) -> None:
-        self._lock.__enter__()
+    if TYPE_CHECKING:
 
-    def __exit__(self, *_raised: object) -> None:
-        self._lock.release()
+        def __enter__(self) -> None: ...
+        def __exit__(self, *_raised: object) -> None: ...
+
+    else:
+        __enter__, __exit__ = _OfLock("__enter__"), _OfLock("__exit__")
 
     def __reduce__(self) -> Any:
         raise TypeError("a Condition cannot be pickled or copied: a copy would be another condition")

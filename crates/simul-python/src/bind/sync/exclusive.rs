@@ -3,7 +3,7 @@
 use super::operation::{Asker, Begun, Call, Operation};
 use super::party::{Parties, Party, refuse_deadlock};
 use crate::bind::errors;
-use pyo3::exceptions::PyRuntimeError;
+use pyo3::exceptions::{PyRuntimeError, PyWarning};
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use simul_sync::wait::Source;
@@ -57,6 +57,27 @@ impl<E: Exclusive> Acquire<E> {
             Answer::True => true.into_pyobject(py)?.to_owned().into_any().unbind(),
             Answer::None => py.None(),
         })
+    }
+}
+
+/// Blocks until it is held, whatever interrupts.
+///
+/// # Returns
+/// The last of what would have interrupted. Returned, since whoever caught it could not know whether it is held.
+///
+/// # Errors
+/// What makes it impossible: simul's own errors, and a warning that was made one.
+pub(crate) fn have_again<E: Exclusive>(of: &Arc<E>, py: Python<'_>, depth: usize) -> PyResult<Option<PyErr>> {
+    let ours = errors::class(py, "SimulError")?;
+    let mut interrupted = None;
+    loop {
+        let call = Bound::new(py, Acquire::call(of.clone(), Answer::True, depth))?;
+        match Operation::wait(&call, None) {
+            Ok(_) => return Ok(interrupted),
+            // Refused, and it would be again: only what comes from outside (Ctrl-C, a signal's handler) passes.
+            Err(error) if error.is_instance(py, &ours) || error.is_instance_of::<PyWarning>(py) => return Err(error),
+            Err(error) => interrupted = Some(error),
+        }
     }
 }
 

@@ -1,12 +1,12 @@
 //! `simul.Lock`.
 
 use super::entry::{Enter, Entry};
-use super::exclusive::{Acquire, Answer, Exclusive};
+use super::exclusive::{Acquire, Answer, Exclusive, have_again};
 use super::operation::{Asker, Operation};
 use super::party::{Parties, Party, refuse_overtaking};
 use super::ready::{Ready, ready};
 use crate::delivery::own_turn;
-use pyo3::exceptions::{PyRuntimeError, PyTypeError};
+use pyo3::exceptions::{PyBaseException, PyRuntimeError, PyTypeError};
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
@@ -140,6 +140,11 @@ impl Lock {
     /// For a Condition: gives it up.
     fn _release_all(&self, py: Python<'_>) -> PyResult<usize> {
         self.shared.let_go(py).map(|()| 1)
+    }
+
+    /// For a Condition: has it again, whatever interrupts, and returns the interruption.
+    fn _have_again(&self, py: Python<'_>, depth: usize) -> PyResult<Option<Py<PyBaseException>>> {
+        Ok(have_again(&self.shared, py, depth)?.map(|interrupted| interrupted.into_value(py)))
     }
 
     /// For a Condition: has it again.

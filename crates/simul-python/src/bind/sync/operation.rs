@@ -296,7 +296,9 @@ impl Operation {
         if let Some(value) = this.begin(py, Asker::Thread)? {
             return Ok(value);
         }
-        if let Err(error) = blocking::wait(py, &Self::target(slf), timeout) {
+        // A signal that came just before the grant is heard now: once this has returned, nobody could give back what it
+        // returns, and a KeyboardInterrupt would lose an item or leave a lock held.
+        if let Err(error) = blocking::wait(py, &Self::target(slf), timeout).and_then(|()| py.check_signals()) {
             this.abandon();
             return Err(error);
         }
