@@ -36,7 +36,7 @@ def test_no_file_is_a_drawer() -> None:
 def test_lib_and_mod_files_only_declare() -> None:
     # The function under #[pymodule], and `register` below it, are pyo3's way to declare a module.
     item = re.compile(
-        r"^(?<!#\[pymodule\]\n)[ \t]*(?:pub(?:\([^)]*\))?\s+)?"
+        r"^(?<!#\[pymodule\(gil_used = true\)\]\n)[ \t]*(?:pub(?:\([^)]*\))?\s+)?"
         r"(?:(?:async|const|unsafe)\s+)*(?:fn (?!register\b)|struct\b|enum\b|trait\b|impl\b)",
         re.MULTILINE,
     )
@@ -55,6 +55,11 @@ def test_unsafe_stands_only_where_architecture_says() -> None:
     }
     assert found
     assert said == found
+
+
+def test_the_module_asks_for_the_gil_until_it_has_run_without() -> None:
+    # PyO3 says the contrary where nothing is said, and only a free-threaded interpreter would tell.
+    assert "#[pymodule(gil_used = true)]" in read(Path("crates/simul-python/src/lib.rs"))
 
 
 def test_no_public_item_is_documented_by_an_empty_comment() -> None:

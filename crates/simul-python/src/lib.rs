@@ -9,7 +9,8 @@ mod detection;
 use pyo3::prelude::*;
 
 /// The compiled half of `simul`; import `simul` instead.
-#[pymodule]
+// Without the GIL it is designed for and has never run: until it has, a free-threaded interpreter keeps the GIL for it.
+#[pymodule(gil_used = true)]
 fn _simul(module: &Bound<'_, PyModule>) -> PyResult<()> {
     delivery::interpreter::refuse_subinterpreter(module.py())?;
     module.add("__version__", env!("CARGO_PKG_VERSION"))?;

@@ -46,6 +46,24 @@ impl State for Gathered {
 /// assert_eq!(mine + theirs, 1, "they are numbered 0 and 1");
 /// # Ok::<(), simul_core::Error>(())
 /// ```
+///
+/// Two tasks and a thread:
+/// ```
+/// use simul_sync::Barrier;
+///
+/// #[tokio::main(flavor = "current_thread")]
+/// async fn main() -> simul_core::Result<()> {
+///     let barrier = Barrier::new(3);
+///     let there = barrier.clone();
+///     let thread = std::thread::spawn(move || there.wait().wait());
+///     let (one, other) = tokio::join!(barrier.wait(), barrier.wait());
+///     let third = thread.join().expect("the thread does not panic");
+///     let mut numbers = [one?, other?, third?];
+///     numbers.sort_unstable();
+///     assert_eq!(numbers, [0, 1, 2]);
+///     Ok(())
+/// }
+/// ```
 #[derive(Debug, Clone)]
 pub struct Barrier(Arc<Body<Gathered>>);
 

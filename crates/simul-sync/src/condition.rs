@@ -54,6 +54,36 @@ impl State for Waiting {
 /// # other.join().expect("notifying does not panic");
 /// # Ok::<(), simul_core::Error>(())
 /// ```
+///
+/// In tasks, until what the lock guards is as wanted:
+/// ```
+/// use simul_sync::{Condition, Lock};
+/// use std::cell::Cell;
+///
+/// #[tokio::main(flavor = "current_thread")]
+/// async fn main() -> simul_core::Result<()> {
+///     let (lock, changed, stock) = (Lock::new(), Condition::new(), Cell::new(0));
+///     let take = async {
+///         let mut guard = lock.acquire().await?;
+///         while stock.get() == 0 {
+///             guard = changed.wait(guard).await?;
+///         }
+///         stock.set(stock.get() - 1);
+///         drop(guard);
+///         simul_core::Result::Ok(())
+///     };
+///     let bring = async {
+///         let _guard = lock.acquire().await?;
+///         stock.set(1);
+///         changed.notify(1);
+///         simul_core::Result::Ok(())
+///     };
+///     let (taken, brought) = tokio::join!(take, bring);
+///     (taken?, brought?);
+///     assert_eq!(stock.get(), 0);
+///     Ok(())
+/// }
+/// ```
 #[derive(Debug, Clone)]
 pub struct Condition(Arc<Body<Waiting>>);
 

@@ -44,6 +44,21 @@ impl State for Waiting {
 /// # setter.join().expect("setting does not panic");
 /// # Ok::<(), simul_core::Error>(())
 /// ```
+///
+/// In a task, set by a thread:
+/// ```
+/// use simul_sync::Event;
+///
+/// #[tokio::main(flavor = "current_thread")]
+/// async fn main() -> simul_core::Result<()> {
+///     let ready = Event::new();
+///     let there = ready.clone();
+///     let thread = std::thread::spawn(move || there.set());
+///     ready.wait().await?;
+///     thread.join().expect("the thread does not panic");
+///     Ok(())
+/// }
+/// ```
 #[derive(Debug, Clone)]
 pub struct Event(Arc<Body<Waiting>>);
 

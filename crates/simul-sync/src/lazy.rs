@@ -35,6 +35,25 @@ pub trait Call: Send {
 
 /// A call that has not begun: `.await` it, or [`wait`](Lazy::wait) for it. Dropped before that it takes nothing;
 /// dropped later it leaves the line and gives back what was granted.
+///
+/// # Cancellation
+/// Dropping it is cancelling it.
+///
+/// # Threads and loops
+/// Any thread and any async runtime. Blocking a thread of a runtime stalls what else that thread drives.
+///
+/// # Example
+/// ```
+/// use simul_core::Kind;
+/// use simul_sync::Lock;
+/// use std::time::Duration;
+/// let lock = Lock::new();
+/// let held = lock.acquire().wait()?;
+/// let late = lock.acquire().wait_timeout(Duration::ZERO).expect_err("it is held");
+/// assert_eq!(late.kind(), Kind::Timeout);
+/// # drop(held);
+/// # Ok::<(), simul_core::Error>(())
+/// ```
 #[must_use = "it begins when it is awaited or waited for"]
 pub struct Lazy<C: Call> {
     call: C,

@@ -97,6 +97,22 @@ impl Lent {
 /// assert_eq!(limiter.statistics().borrowed_tokens, 1);
 /// # Ok::<(), simul_core::Error>(())
 /// ```
+///
+/// In a task, with a thread that makes room:
+/// ```
+/// use simul_sync::CapacityLimiter;
+///
+/// #[tokio::main(flavor = "current_thread")]
+/// async fn main() -> simul_core::Result<()> {
+///     let limiter = CapacityLimiter::new(0);
+///     let there = limiter.clone();
+///     let thread = std::thread::spawn(move || there.set_total_tokens(1));
+///     let _token = limiter.acquire(1).await?;
+///     assert_eq!(limiter.statistics().total_tokens, 1);
+///     thread.join().expect("the thread does not panic");
+///     Ok(())
+/// }
+/// ```
 #[derive(Debug, Clone)]
 pub struct CapacityLimiter(Arc<Body<Lent>>);
 

@@ -57,6 +57,23 @@ impl State for Held {
 /// assert!(!lock.locked());
 /// # Ok::<(), simul_core::Error>(())
 /// ```
+///
+/// In a task; one that is cancelled while it waits leaves the line:
+/// ```
+/// use simul_sync::Lock;
+/// use std::time::Duration;
+///
+/// #[tokio::main(flavor = "current_thread")]
+/// async fn main() -> simul_core::Result<()> {
+///     let lock = Lock::new();
+///     let held = lock.acquire().await?;
+///     let late = tokio::time::timeout(Duration::from_millis(1), lock.acquire()).await;
+///     assert!(late.is_err(), "it is held");
+///     drop(held);
+///     assert!(lock.acquire_nowait(), "who gave up is in no line");
+///     lock.release()
+/// }
+/// ```
 #[derive(Debug, Clone)]
 pub struct Lock(Arc<Body<Held>>);
 

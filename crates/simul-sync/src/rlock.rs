@@ -96,6 +96,29 @@ impl Owned {
 /// assert!(lock.acquire_nowait(2));
 /// # Ok::<(), simul_core::Error>(())
 /// ```
+///
+/// In tasks, each with a number of its own:
+/// ```
+/// use simul_sync::RLock;
+///
+/// async fn outer(lock: &RLock, me: u64) -> simul_core::Result<usize> {
+///     let _held = lock.acquire(me).await?;
+///     inner(lock, me).await
+/// }
+///
+/// async fn inner(lock: &RLock, me: u64) -> simul_core::Result<usize> {
+///     let _held_again = lock.acquire(me).await?;
+///     Ok(lock.depth(me))
+/// }
+///
+/// #[tokio::main(flavor = "current_thread")]
+/// async fn main() -> simul_core::Result<()> {
+///     let lock = RLock::new();
+///     let (first, second) = tokio::join!(outer(&lock, 1), outer(&lock, 2));
+///     assert_eq!((first?, second?), (2, 2));
+///     Ok(())
+/// }
+/// ```
 #[derive(Debug, Clone)]
 pub struct RLock(Arc<Body<Owned>>);
 

@@ -68,17 +68,24 @@ impl State for Free {
 /// # Ok::<(), simul_core::Error>(())
 /// ```
 ///
-/// In async code the same call is awaited:
+/// In tasks, at most so many at a time:
 /// ```
 /// use simul_sync::Semaphore;
-/// async fn one_of_two(semaphore: &Semaphore) -> simul_core::Result<()> {
+///
+/// async fn fetch(semaphore: &Semaphore) -> simul_core::Result<usize> {
 ///     let _permit = semaphore.acquire().await?;
+///     tokio::task::yield_now().await;
+///     Ok(semaphore.statistics().free)
+/// }
+///
+/// #[tokio::main(flavor = "current_thread")]
+/// async fn main() -> simul_core::Result<()> {
+///     let semaphore = Semaphore::new(2);
+///     let (a, b, c) = tokio::join!(fetch(&semaphore), fetch(&semaphore), fetch(&semaphore));
+///     assert!([a?, b?, c?].iter().all(|free| *free < 2));
+///     assert_eq!(semaphore.statistics().free, 2);
 ///     Ok(())
 /// }
-/// # let semaphore = Semaphore::new(2);
-/// # let mut call = std::pin::pin!(one_of_two(&semaphore));
-/// # let mut context = std::task::Context::from_waker(std::task::Waker::noop());
-/// # assert!(call.as_mut().poll(&mut context).is_ready());
 /// ```
 #[derive(Debug, Clone)]
 pub struct Semaphore(Arc<Body<Free>>);

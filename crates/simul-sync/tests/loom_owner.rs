@@ -117,6 +117,7 @@ fn a_token_given_back_beside_a_smaller_total_is_lent_before_it_or_not_at_all() {
         let limiter = CapacityLimiter::new(2);
         assert!([1, 2].iter().all(|&borrower| limiter.acquire_nowait(borrower).is_ok_and(|taken| taken)));
         let mut waits = later(limiter.enter(3).expect("it is not known"));
+        let last = later(limiter.enter(4).expect("it is not known"));
         let (holder, manager) = (limiter.clone(), limiter.clone());
         let releases = thread::spawn(move || holder.release(1).expect("it has one"));
         manager.set_total_tokens(1);
@@ -126,6 +127,8 @@ fn a_token_given_back_beside_a_smaller_total_is_lent_before_it_or_not_at_all() {
         assert_eq!(limiter.statistics().borrowed_tokens, 1 + usize::from(was_lent));
         limiter.release(2).expect("it has one");
         waits.block(None).expect("nobody else has one");
+        assert!(!limiter.holds(4), "there is one");
+        drop(last);
         assert_eq!(limiter.statistics(), lent(1, 1));
     });
 }

@@ -7,7 +7,7 @@ import math
 import threading
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Literal, TypeVar, final
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from simul._simul import Lock, RLock, _Condition, _Operation  # pyright: ignore[reportPrivateUsage]
 from simul.errors import TimeoutError as SimulTimeoutError
@@ -33,7 +33,6 @@ class _OfLock:
         return self.__get__(condition)(*raised)
 
 
-@final
 class Condition:
     """Wait until something holds, and be told when it may; for any number of threads and event loops.
 

@@ -15,6 +15,7 @@
 //! - [`nesting`]: loops of this thread that stand still while the bridge turns another one.
 //! - [`own_turn`]: tasks of the loop that runs here are woken with no bell.
 //! - [`upcall`]: how the engine asks for Python code.
+//! - [`overdue`]: exceptions of signal handlers that are raised a moment later.
 //! - [`interpreter`]: which interpreter may load simul.
 //! - [`exit`]: the hook that closes the gate before the interpreter goes.
 //! - [`late`]: threads that come back when it has gone.
@@ -28,6 +29,7 @@ pub(crate) mod interpreter;
 pub(crate) mod late;
 pub(crate) mod loops;
 pub(crate) mod nesting;
+pub(crate) mod overdue;
 pub(crate) mod own_turn;
 pub(crate) mod running;
 pub(crate) mod site;

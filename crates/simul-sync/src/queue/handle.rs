@@ -50,7 +50,34 @@ pub struct Rejected<T, E = Infallible> {
 /// # Ok::<(), simul_core::Error>(())
 /// ```
 ///
-/// In a task it is `queue.get().await`.
+/// In tasks, until it is shut down:
+/// ```
+/// use simul_core::{Kind, Result};
+/// use simul_sync::Queue;
+///
+/// async fn sum(queue: Queue<u32>) -> Result<u32> {
+///     let mut sum = 0;
+///     loop {
+///         match queue.get().await {
+///             Ok(number) => sum += number,
+///             Err(error) if error.kind() == Kind::Closed => return Ok(sum),
+///             Err(error) => return Err(error),
+///         }
+///     }
+/// }
+///
+/// #[tokio::main(flavor = "current_thread")]
+/// async fn main() -> Result<()> {
+///     let queue = Queue::new(1);
+///     let consumer = tokio::spawn(sum(queue.clone()));
+///     for number in [1, 2, 3] {
+///         queue.put(number).await?;
+///     }
+///     queue.shutdown(false);
+///     assert_eq!(consumer.await.expect("it does not panic")?, 6);
+///     Ok(())
+/// }
+/// ```
 pub struct Queue<T: Send, S: Store<T> = Fifo<T>>(Arc<Body<Shelf<T, S>>>);
 
 impl<T: Send, S: Store<T>> Clone for Queue<T, S> {

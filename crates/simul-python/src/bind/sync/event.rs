@@ -1,11 +1,12 @@
 //! `simul.Event`.
 
+use super::held::no_arguments;
 use super::operation::Operation;
 use super::plain::{self, Plain};
 use crate::delivery::own_turn;
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
-use pyo3::types::PyDict;
+use pyo3::types::{PyDict, PyTuple, PyType};
 use simul_sync::Event as Flag;
 
 /// A flag to wait for; for any number of threads and event loops.
@@ -23,7 +24,7 @@ use simul_sync::Event as Flag;
 ///     >>> threading.Thread(target=event.set).start()
 ///     >>> event.wait().wait()
 ///     True
-#[pyclass(frozen, weakref, module = "simul", name = "Event")]
+#[pyclass(frozen, weakref, subclass, module = "simul", name = "Event")]
 pub(crate) struct Event(Flag);
 
 static WAIT: plain::Kind<Flag> =
@@ -32,8 +33,11 @@ static WAIT: plain::Kind<Flag> =
 #[pymethods]
 impl Event {
     #[new]
-    fn new() -> Self {
-        Self(Flag::new())
+    #[classmethod]
+    #[pyo3(signature = (*args, **kwargs), text_signature = "()")]
+    fn new(class: &Bound<'_, PyType>, args: &Bound<'_, PyTuple>, kwargs: Option<&Bound<'_, PyDict>>) -> PyResult<Self> {
+        no_arguments(class, args, kwargs)?;
+        Ok(Self(Flag::new()))
     }
 
     /// Set it: everybody who waits goes on, and who comes does not wait.

@@ -2,7 +2,8 @@
 //!
 //! # Layout
 //! - [`operation`]: a call that may have to wait, as a coroutine object; [`plain`]: such a call where all are alike.
-//! - [`ready`]: what there is to await where nothing is waited for; [`entry`]: what `async with` awaits to enter.
+//! - [`ready`]: what there is to await where nothing is waited for.
+//! - [`held`]: `with` and `async with`, for all that is acquired and released.
 //! - [`party`]: who holds and who waits, for those who would wait for ever; [`exclusive`]: the call that asks it.
 //! - [`flight`]: the books of `SmartLock`; [`run_once`]: what its calls return.
 //! - [`mod@lock`], [`rlock`], [`semaphore`], [`limiter`], [`event`], [`condition`], [`barrier`]: the primitives.
@@ -10,10 +11,10 @@
 
 pub(crate) mod barrier;
 pub(crate) mod condition;
-pub(crate) mod entry;
 pub(crate) mod event;
 pub(crate) mod exclusive;
 pub(crate) mod flight;
+pub(crate) mod held;
 pub(crate) mod limiter;
 pub(crate) mod lock;
 pub(crate) mod operation;
@@ -33,6 +34,7 @@ pub(super) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<flight::Lead>()?;
     module.add_class::<flight::Vacant>()?;
     module.add_class::<run_once::Flown>()?;
+    module.add_class::<held::Held>()?;
     module.add_class::<lock::Lock>()?;
     module.add_class::<queue::class::Queue>()?;
     module.add_class::<queue::class::LifoQueue>()?;

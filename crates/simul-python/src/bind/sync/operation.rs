@@ -10,9 +10,10 @@ use crate::delivery::target::Target;
 use crate::delivery::thrown::thrown;
 use crate::delivery::waiter::LoopWaiter;
 use crate::detection::forgotten;
-use pyo3::exceptions::{PyRuntimeError, PyRuntimeWarning, PyStopIteration, PyTypeError, PyValueError};
+use pyo3::exceptions::{PyBaseException, PyRuntimeError, PyRuntimeWarning, PyStopIteration, PyTypeError, PyValueError};
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
+use pyo3::types::PyTuple;
 use simul_core::{Error, Kind};
 use simul_wake::{AsHeader, Header, gate};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -175,11 +176,16 @@ impl Operation {
         outcome
     }
 
-    /// Asking may run code of the user's (comparing the items of a queue): not even that may end what has not begun.
-    fn refuse_while_it_begins(&self) -> PyResult<()> {
-        match *self.state() {
+    /// Leaves the line, unless it is about to join it: that may run code of the user's (comparing the items of a queue),
+    /// and not even that may end what has not begun.
+    ///
+    /// # Returns
+    /// What it was, to be dropped: its destructor may wake others, which is not to be done under the lock.
+    fn end(&self) -> PyResult<State> {
+        let mut state = self.state();
+        match *state {
             State::Beginning => Err(PyValueError::new_err(format!("{}() is already executing", self.name))),
-            _ => Ok(()),
+            _ => Ok(std::mem::replace(&mut *state, State::Ended)),
         }
     }
 
@@ -230,8 +236,12 @@ impl Operation {
     }
 
     fn ended<T>(py: Python<'_>, value: Py<PyAny>) -> PyResult<Option<T>> {
-        // An end without a value needs no exception object.
-        if value.is_none(py) { Ok(None) } else { Err(PyStopIteration::new_err((value,))) }
+        // An end without a value needs no exception object; a plain value needs no tuple, and up to 3.11 no object.
+        match value.is_none(py) {
+            true => Ok(None),
+            false if is_plain(value.bind(py)) => Err(PyStopIteration::new_err(value)),
+            false => Err(PyStopIteration::new_err((value,))),
+        }
     }
 }
 
@@ -262,19 +272,15 @@ impl Operation {
         traceback: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<()> {
         let error = thrown(exception, value, traceback)?;
-        self.refuse_while_it_begins()?;
-        if matches!(*self.state(), State::Ended) {
-            return Err(self.reused());
+        match self.end()? {
+            State::Ended => Err(self.reused()),
+            _ => Err(error),
         }
-        self.abandon();
-        Err(error)
     }
 
     /// Leave the line; what was granted goes back.
     fn close(&self) -> PyResult<()> {
-        self.refuse_while_it_begins()?;
-        self.abandon();
-        Ok(())
+        self.end().map(drop)
     }
 
     /// Block this thread until it is granted.
@@ -354,6 +360,11 @@ impl Operation {
             _ => Ok(()),
         }
     }
+}
+
+/// Whether an exception's class takes it for its one argument: not a tuple, not an exception.
+fn is_plain(value: &Bound<'_, PyAny>) -> bool {
+    !value.is_instance_of::<PyTuple>() && !value.is_instance_of::<PyBaseException>()
 }
 
 impl Drop for Operation {

@@ -1,16 +1,14 @@
 //! `simul.RLock`.
 
-use super::entry::{Enter, Entry};
 use super::exclusive::{Acquire, Answer, Exclusive, have_again};
+use super::held::{Held, Hold, no_arguments};
 use super::operation::{Asker, Operation};
 use super::party::{Parties, Party, refuse_overtaking};
-use super::ready::{Ready, ready};
 use crate::delivery::own_turn;
-use pyo3::exceptions::{PyBaseException, PyRuntimeError, PyTypeError};
+use pyo3::exceptions::{PyBaseException, PyRuntimeError};
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
-use pyo3::sync::PyOnceLock;
-use pyo3::types::PyDict;
+use pyo3::types::{PyDict, PyTuple, PyType};
 use simul_sync::Entered;
 use std::sync::{Arc, Mutex};
 
@@ -33,10 +31,9 @@ use std::sync::{Arc, Mutex};
 ///     >>> with lock, lock:
 ///     ...     lock.statistics()["depth"]
 ///     2
-#[pyclass(frozen, weakref, module = "simul", name = "RLock")]
+#[pyclass(frozen, subclass, extends = Held, module = "simul", name = "RLock")]
 pub(crate) struct RLock {
     shared: Arc<Shared>,
-    entry: PyOnceLock<Py<Entry>>,
 }
 
 struct Shared {
@@ -84,22 +81,36 @@ impl Shared {
 
 struct Door(Arc<Shared>);
 
-impl Enter for Door {
-    fn enter_now(&self, py: Python<'_>) -> PyResult<bool> {
+impl Hold for Door {
+    fn take_now(&self, py: Python<'_>) -> PyResult<bool> {
         self.0.take_now(py)
     }
 
-    fn enter_later(&self) -> Operation {
+    fn take_later(&self) -> Operation {
         Acquire::call(self.0.clone(), Answer::None, 1)
+    }
+
+    fn let_go(&self, py: Python<'_>) -> PyResult<()> {
+        self.0.let_go(py, false).map(drop)
     }
 }
 
 #[pymethods]
 impl RLock {
     #[new]
-    fn new() -> Self {
+    #[classmethod]
+    #[pyo3(signature = (*args, **kwargs), text_signature = "()")]
+    fn new(
+        class: &Bound<'_, PyType>,
+        args: &Bound<'_, PyTuple>,
+        kwargs: Option<&Bound<'_, PyDict>>,
+    ) -> PyResult<PyClassInitializer<Self>> {
+        no_arguments(class, args, kwargs)?;
+        let held = Held::new(class, &class.py().get_type::<Self>(), "lock", |held| {
+            Ok(Box::new(Door(held.cast::<Self>()?.get().shared.clone())))
+        });
         let shared = Shared { inner: simul_sync::RLock::new(), parties: Mutex::default() };
-        Self { shared: Arc::new(shared), entry: PyOnceLock::new() }
+        Ok(PyClassInitializer::from(held).add_subclass(Self { shared: Arc::new(shared) }))
     }
 
     /// Acquire the lock, once more if it is this task's or thread's; True once it is held.
@@ -160,45 +171,6 @@ impl RLock {
     /// For a Condition: has it again, as often.
     fn _acquire_again(&self, depth: usize) -> Operation {
         Acquire::call(self.shared.clone(), Answer::True, depth)
-    }
-
-    fn __aenter__(&self, py: Python<'_>) -> PyResult<Py<Entry>> {
-        let entry = self.entry.get_or_try_init(py, || Entry::new(py, Door(self.shared.clone())))?;
-        Ok(entry.clone_ref(py))
-    }
-
-    #[pyo3(signature = (_class=None, _raised=None, _traceback=None))]
-    fn __aexit__(
-        &self,
-        py: Python<'_>,
-        _class: Option<&Bound<'_, PyAny>>,
-        _raised: Option<&Bound<'_, PyAny>>,
-        _traceback: Option<&Bound<'_, PyAny>>,
-    ) -> PyResult<Py<Ready>> {
-        self.shared.let_go(py, false)?;
-        ready(py)
-    }
-
-    fn __enter__(&self, py: Python<'_>) -> PyResult<()> {
-        if self.shared.take_now(py)? {
-            return Ok(());
-        }
-        Operation::wait(&Bound::new(py, Acquire::call(self.shared.clone(), Answer::None, 1))?, None).map(drop)
-    }
-
-    #[pyo3(signature = (_class=None, _raised=None, _traceback=None))]
-    fn __exit__(
-        &self,
-        py: Python<'_>,
-        _class: Option<&Bound<'_, PyAny>>,
-        _raised: Option<&Bound<'_, PyAny>>,
-        _traceback: Option<&Bound<'_, PyAny>>,
-    ) -> PyResult<()> {
-        self.shared.let_go(py, false).map(drop)
-    }
-
-    fn __reduce__(&self) -> PyResult<()> {
-        Err(PyTypeError::new_err("an RLock cannot be pickled or copied: a copy would be another lock"))
     }
 
     fn __repr__(&self) -> String {

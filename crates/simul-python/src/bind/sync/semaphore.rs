@@ -1,14 +1,12 @@
 //! `simul.Semaphore` and `simul.BoundedSemaphore`.
 
-use super::entry::{Enter, Entry};
+use super::held::{Held, Hold};
 use super::operation::Operation;
 use super::plain::{self, Plain};
-use super::ready::{Ready, ready};
 use crate::delivery::own_turn;
-use pyo3::exceptions::{PyRuntimeError, PyTypeError, PyValueError};
+use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
-use pyo3::sync::PyOnceLock;
-use pyo3::types::{PyDict, PyTuple};
+use pyo3::types::{PyDict, PyTuple, PyType};
 use simul_sync::Semaphore as Permits;
 use std::sync::OnceLock;
 
@@ -34,13 +32,12 @@ use std::sync::OnceLock;
 ///     >>> with semaphore:
 ///     ...     semaphore.locked()
 ///     False
-#[pyclass(frozen, weakref, subclass, module = "simul", name = "Semaphore")]
+#[pyclass(frozen, subclass, extends = Held, module = "simul", name = "Semaphore")]
 pub(crate) struct Semaphore {
     /// Made by `__init__`, so that a class that derives from this one may have arguments of its own.
     made: OnceLock<Permits>,
     make: fn(usize) -> Permits,
     word: &'static str,
-    entry: PyOnceLock<Py<Entry>>,
 }
 
 static ACQUIRE: plain::Kind<Permits> = plain::Kind {
@@ -59,14 +56,22 @@ static ENTER: plain::Kind<Permits> = plain::Kind {
 
 struct Door(Permits);
 
-impl Enter for Door {
-    fn enter_now(&self, _py: Python<'_>) -> PyResult<bool> {
+impl Hold for Door {
+    fn take_now(&self, _py: Python<'_>) -> PyResult<bool> {
         Ok(self.0.acquire_nowait())
     }
 
-    fn enter_later(&self) -> Operation {
+    fn take_later(&self) -> Operation {
         Plain::call(self.0.clone(), &ENTER)
     }
+
+    fn let_go(&self, py: Python<'_>) -> PyResult<()> {
+        let_go(py, &self.0)
+    }
+}
+
+fn let_go(py: Python<'_>, permits: &Permits) -> PyResult<()> {
+    own_turn::within(py, || permits.release())?.map_err(|error| PyValueError::new_err(error.to_string()))
 }
 
 fn count(value: i64) -> PyResult<usize> {
@@ -74,26 +79,36 @@ fn count(value: i64) -> PyResult<usize> {
 }
 
 impl Semaphore {
-    fn of(make: fn(usize) -> Permits, word: &'static str) -> Self {
-        Self { made: OnceLock::new(), make, word, entry: PyOnceLock::new() }
+    /// # Args
+    /// `class`: as `__new__` got it; `own`: the class of ours.
+    fn of(
+        class: &Bound<'_, PyType>,
+        own: &Bound<'_, PyType>,
+        make: fn(usize) -> Permits,
+        word: &'static str,
+    ) -> PyClassInitializer<Self> {
+        let held =
+            Held::new(class, own, "semaphore", |held| Ok(Box::new(Door(held.cast::<Self>()?.get().inner().clone()))));
+        PyClassInitializer::from(held).add_subclass(Self { made: OnceLock::new(), make, word })
     }
 
     /// One whose class never called `__init__` has one permit.
     fn inner(&self) -> &Permits {
         self.made.get_or_init(|| (self.make)(1))
     }
-
-    fn let_go(&self, py: Python<'_>) -> PyResult<()> {
-        own_turn::within(py, || self.inner().release())?.map_err(|error| PyValueError::new_err(error.to_string()))
-    }
 }
 
 #[pymethods]
 impl Semaphore {
     #[new]
+    #[classmethod]
     #[pyo3(signature = (*_args, **_kwargs), text_signature = "(value=1)")]
-    fn new(_args: &Bound<'_, PyTuple>, _kwargs: Option<&Bound<'_, PyDict>>) -> Self {
-        Self::of(Permits::new, "Semaphore")
+    fn new(
+        class: &Bound<'_, PyType>,
+        _args: &Bound<'_, PyTuple>,
+        _kwargs: Option<&Bound<'_, PyDict>>,
+    ) -> PyClassInitializer<Self> {
+        Self::of(class, &class.py().get_type::<Self>(), Permits::new, "Semaphore")
     }
 
     #[pyo3(signature = (value=1))]
@@ -121,7 +136,7 @@ impl Semaphore {
     /// Raises:
     ///     ValueError: It is a BoundedSemaphore, and all permits are free.
     fn release(&self, py: Python<'_>) -> PyResult<()> {
-        self.let_go(py)
+        let_go(py, self.inner())
     }
 
     /// Whether no permit is free.
@@ -136,46 +151,6 @@ impl Semaphore {
         figures.set_item("value", now.free)?;
         figures.set_item("waiting", now.waiting)?;
         Ok(figures)
-    }
-
-    fn __aenter__(&self, py: Python<'_>) -> PyResult<Py<Entry>> {
-        let entry = self.entry.get_or_try_init(py, || Entry::new(py, Door(self.inner().clone())))?;
-        Ok(entry.clone_ref(py))
-    }
-
-    #[pyo3(signature = (_class=None, _raised=None, _traceback=None))]
-    fn __aexit__(
-        &self,
-        py: Python<'_>,
-        _class: Option<&Bound<'_, PyAny>>,
-        _raised: Option<&Bound<'_, PyAny>>,
-        _traceback: Option<&Bound<'_, PyAny>>,
-    ) -> PyResult<Py<Ready>> {
-        self.let_go(py)?;
-        ready(py)
-    }
-
-    fn __enter__(&self, py: Python<'_>) -> PyResult<()> {
-        if self.inner().acquire_nowait() {
-            return Ok(());
-        }
-        Operation::wait(&Bound::new(py, Plain::call(self.inner().clone(), &ENTER))?, None).map(drop)
-    }
-
-    #[pyo3(signature = (_class=None, _raised=None, _traceback=None))]
-    fn __exit__(
-        &self,
-        py: Python<'_>,
-        _class: Option<&Bound<'_, PyAny>>,
-        _raised: Option<&Bound<'_, PyAny>>,
-        _traceback: Option<&Bound<'_, PyAny>>,
-    ) -> PyResult<()> {
-        self.let_go(py)
-    }
-
-    fn __reduce__(&self) -> PyResult<()> {
-        let word = self.word;
-        Err(PyTypeError::new_err(format!("a {word} cannot be pickled or copied: a copy would be another semaphore")))
     }
 
     fn __repr__(&self) -> String {
@@ -210,8 +185,13 @@ pub(crate) struct BoundedSemaphore;
 #[pymethods]
 impl BoundedSemaphore {
     #[new]
+    #[classmethod]
     #[pyo3(signature = (*_args, **_kwargs), text_signature = "(value=1)")]
-    fn new(_args: &Bound<'_, PyTuple>, _kwargs: Option<&Bound<'_, PyDict>>) -> PyClassInitializer<Self> {
-        PyClassInitializer::from(Semaphore::of(Permits::bounded, "BoundedSemaphore")).add_subclass(Self)
+    fn new(
+        class: &Bound<'_, PyType>,
+        _args: &Bound<'_, PyTuple>,
+        _kwargs: Option<&Bound<'_, PyDict>>,
+    ) -> PyClassInitializer<Self> {
+        Semaphore::of(class, &class.py().get_type::<Self>(), Permits::bounded, "BoundedSemaphore").add_subclass(Self)
     }
 }

@@ -1,6 +1,6 @@
 //! Python objects in a queue, and how they are compared.
 
-use crate::delivery::own_turn;
+use crate::delivery::{overdue, own_turn};
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 use simul_sync::queue::{Fifo, Heap, Lifo, Order, Store, View};
@@ -114,9 +114,9 @@ impl Store<Item> for Kept {
             return;
         }
         Python::attach(|py| {
-            // What was granted is granted; there is no caller to whom an error of `call_soon` would mean otherwise.
+            // What was granted is granted, and what was got is the caller's: an error now would lose it.
             if let Err(error) = own_turn::within(py, || drop(wakes)) {
-                error.write_unraisable(py, None);
+                overdue::raise_soon(py, error);
             }
         });
     }
