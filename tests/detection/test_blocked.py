@@ -13,14 +13,15 @@ import pytest
 
 import simul
 from simul.testing import jobs
+from tests.bridge.waiting import until_in_loop
 
-from .conftest import line_of
+from .conftest import line_of, names_a_mark
 
 PATIENCE = 60
 
 
-def only(watch, *kinds):
-    found = [report for report in watch.reports if report.kind in (kinds or ("blocked",))]
+def only(watch):
+    found = [report for report in watch.reports if report.kind == "blocked" and names_a_mark(report)]
     assert len(found) == 1, [str(report) for report in watch.reports]
     return found[0]
 
@@ -84,47 +85,42 @@ def test_a_step_that_keeps_its_loop_in_a_variable_is_named_like_any(run, watchin
 
 def test_when_the_loop_turns_again_the_report_is_closed_with_its_whole_duration(run, watching, spoken, caplog):
     async def main():
-        assert spoken.wait(PATIENCE)
-        first = watch.reports[0].seconds
-        turned = asyncio.get_running_loop().create_future()
-        while not watch.reports[0].ended:
-            await asyncio.sleep(0.001)
-        turned.cancel()
+        assert spoken.wait(PATIENCE)  # culprit
+        report = only(watch)
+        first = report.seconds
+        await until_in_loop(lambda: report.ended)
         return first
 
     watch = watching()
     first = run(main)
     watch.stop()
-    assert watch.reports[0].seconds >= first
+    assert only(watch).seconds >= first
     assert "turns again" in caplog.text
 
 
 def test_a_loop_that_only_waits_is_not_reported(run, watching, in_thread, spoken):
-    """Both loops idle beside one that is held up; only that one is named."""
-
-    async def idle(until):
-        await until.wait()
+    """One loop waits beside one that is held up; only that one is named."""
 
     async def main():
         until = asyncio.Event()
-        task = asyncio.create_task(idle(until))
-        entered.set()
-        while not done.is_set():
-            await asyncio.sleep(0.001)
-        until.set()
-        await task
+        waiting.append((asyncio.get_running_loop(), until))
+        asyncio.get_running_loop().call_soon(entered.set)
+        await until.wait()
 
     async def busy():
         assert entered.wait(PATIENCE)
         assert spoken.wait(PATIENCE)  # culprit
-        done.set()
 
-    entered, done = threading.Event(), threading.Event()
-    watch = watching("blocked")
+    entered, waiting = threading.Event(), []
+    # Longer than a busy machine keeps a thread from its few steps.
+    watch = watching("blocked", threshold=0.2)
     beside = in_thread(run, main)
     run(busy)
+    [(loop, until)] = waiting
+    loop.call_soon_threadsafe(until.set)
     beside.join()
-    assert {report.site.line for report in watch.reports if report.kind == "blocked"} == {line_of(busy, "culprit")}
+    assert only(watch).site.line == line_of(busy, "culprit")
+    assert not [report for report in watch.reports if report.thread == beside.name and report.kind == "blocked"]
 
 
 def test_a_loop_in_another_thread_is_found(run, watching, spoken, in_thread):
@@ -192,13 +188,13 @@ def test_a_job_that_is_waited_for_under_a_running_loop_is_named(run, watching, s
     assert only(watch).site.line == line_of(main, "culprit")
 
 
-def test_a_call_that_holds_the_interpreter_is_named_the_moment_it_lets_go(run, watching):
+def test_a_call_that_holds_the_interpreter_is_named_the_moment_it_lets_go(run, watching, spoken):
     """Nobody can look while it holds it; the look comes at the very call."""
     c = ctypes.PyDLL(None)  # calls without letting the interpreter go
 
     async def main():
         await asyncio.sleep(0)
-        for _ in range(5):  # where the machine interrupts a look, the next one sees it
+        while not spoken.is_set():  # where the machine interrupts a look, the next one sees it
             c.usleep(100_000)  # culprit
 
     watch = watching(threshold=0.05)
@@ -231,7 +227,7 @@ def test_a_call_that_waits_for_its_own_loop_is_named(run, watching, spoken):
 
 def test_of_two_that_watch_each_has_its_own_threshold(run, watching, spoken):
     async def main():
-        assert spoken.wait(PATIENCE)
+        assert spoken.wait(PATIENCE)  # culprit
 
     patient = watching("none", threshold=3600.0)
     watch = watching()
