@@ -95,6 +95,68 @@ def test_each_of_many_gets_an_exception_of_its_own(run, kind):
         assert errors[1].__notes__ == ["a note"]
 
 
+def test_waiters_on_several_loops_and_threads_get_an_exception_each(run, new_loop, in_thread):
+    lock, work = simul.SmartLock(), Work(error=ValueError("shared"))
+
+    async def call():
+        try:
+            await lock.run_once(work)
+        except ValueError as error:
+            return error
+
+    def elsewhere():
+        with asyncio.Runner(loop_factory=new_loop) as runner:
+            return runner.run(call())
+
+    def plain():
+        try:
+            lock.run_once(work).wait()
+        except ValueError as error:
+            return error
+
+    async def main():
+        here = [asyncio.create_task(call()) for _ in range(2)]
+        await until_in_loop(lambda: work.waiting)
+        threads = [in_thread(function) for function in (elsewhere, plain, elsewhere, plain)]
+        await until_in_loop(lambda: waiting(lock) == 6)
+        work.finish()
+        errors = await asyncio.gather(*here)
+        await until_in_loop(lambda: not any(thread.is_alive() for thread in threads))
+        return errors + [thread.join() for thread in threads]
+
+    errors = run(main)
+    assert [type(error) for error in errors] == [ValueError] * 6
+    assert len({id(error) for error in errors}) == 6
+    for error in errors:
+        frames = [frame.f_code.co_name for frame, _ in traceback.walk_tb(error.__traceback__)]
+        assert frames[0] in {"call", "plain"}
+        assert frames[-1] == "__call__"
+        assert len(frames) <= 5
+    assert work.runs == 1
+
+
+def test_asking_again_through_a_nested_call_is_refused(run):
+    lock = simul.SmartLock()
+
+    async def never():
+        raise AssertionError("it ran")
+
+    @simul.async_handler
+    async def nested():
+        return await lock.run_once(never)
+
+    async def again():
+        with pytest.raises(simul.DeadlockError, match="itself"):
+            nested()
+        return "refused"
+
+    async def main():
+        return await lock.run_once(again)
+
+    assert run(main) == "refused"
+    assert lock.run_once(again).wait() == "refused"
+
+
 def test_the_constructor_of_an_exception_is_called_by_the_work_alone(run):
     DemandingError.made = 0
     lock = simul.SmartLock()

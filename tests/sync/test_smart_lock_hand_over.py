@@ -290,6 +290,28 @@ def test_a_loop_that_is_blocked_keeps_its_work(run, new_loop, in_thread):
     assert looks == [0] * 10
 
 
+def test_the_watchdog_names_what_holds_up_the_loop_that_others_wait_for(run, in_thread, caplog):
+    lock, work, spoken = simul.SmartLock(), Work(), threading.Event()
+
+    def hear(report):
+        if report.site is not None and "spoken.wait" in report.site.text:
+            spoken.set()
+
+    async def main():
+        task = asyncio.create_task(lock.run_once(work))
+        await until_in_loop(lambda: work.waiting)
+        following = in_thread(lambda: lock.run_once(work).wait())
+        await until_in_loop(lambda: waiting(lock) == 2)
+        assert spoken.wait(60)  # one who waits elsewhere has nobody else to tell what for
+        work.finish()
+        return await task, following
+
+    with simul.debug(0.02, on_report=hear):
+        value, following = run(main)
+        assert (value, following.join(), work.runs) == ("value", "value", 1)
+    caplog.clear()
+
+
 def test_a_worker_runs_the_work_on_the_loop_that_awaits_it_and_lends_its_token(run):
     lock, limiter = simul.SmartLock(), simul.CapacityLimiter(1)
     variable = contextvars.ContextVar("variable", default="default")
@@ -369,8 +391,9 @@ def test_a_worker_whose_loop_is_closed_hears_of_it(child):
         lock = simul.SmartLock()
         async def never():
             raise AssertionError("it ran")
-        go, ended = threading.Event(), threading.Event()
+        started, go, ended = threading.Event(), threading.Event(), threading.Event()
         def plain():
+            started.set()
             assert go.wait(60)
             try:
                 lock.run_once(never).wait()
@@ -378,7 +401,8 @@ def test_a_worker_whose_loop_is_closed_hears_of_it(child):
                 ended.set()
         async def main():
             task = asyncio.create_task(simul.to_thread(plain, abandon_on_cancel=True))
-            await asyncio.sleep(0.01)
+            while not started.is_set():
+                await asyncio.sleep(0)
             task.cancel()
         asyncio.run(main())
         go.set()

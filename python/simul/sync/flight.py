@@ -6,7 +6,7 @@ import asyncio
 from asyncio import AbstractEventLoop, Task
 from collections.abc import Awaitable, Callable
 from contextvars import Context, ContextVar
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, cast
 
 from simul import _simul
 from simul.errors import DeadlockError
@@ -140,6 +140,15 @@ class Run:
             self.told = outcome, count > 1
         else:
             party.tell(outcome, count)
+
+    def take(self) -> Told:
+        """Give what the first step came to, and keep it no longer.
+
+        Nobody between the work and the one who raises it may have it in a variable: on Python 3.12 and 3.13.0 the frame
+        of work that has failed keeps those that were below it.
+        """
+        told, self.told = cast("Told", self.told), None
+        return told
 
     def unwanted(self, _: object = None) -> None:
         """Nobody waits any more, or another leads: cancel the work."""

@@ -299,13 +299,12 @@ async def _join(lock: SmartLock, loop: asyncio.AbstractEventLoop, call: Call) ->
         raise
     if party is not None and party.leader is not None:
         return await _follow(party, party.leader, call)
-    told, run.told = run.told, None
-    if told is None:
+    if run.told is None:
         # The lead was lost in the first step: by a reset, as the seat tells, or by a cancel of the work's own task.
         seat.wait(0)
         raise CancelledError(_GIVEN_UP)
     seat.close()
-    return told
+    return run.take()
 
 
 async def _follow_elsewhere(
