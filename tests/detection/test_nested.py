@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 
 import simul
+from simul.bridge.parent import waiting_for
+from tests.bridge.waiting import until
 
 from .conftest import line_of
 
@@ -93,6 +95,41 @@ def test_work_handed_to_the_outer_loop_is_named(run, watching, spoken):
     watch = watching("nested")
     run(outer)
     assert f":{_marked('hands over')}" in nested(watch).waits_for[0]
+
+
+@pytest.mark.parametrize("kind", ["nested", "blocked"])
+def test_a_worker_that_waits_for_the_loop_that_stands_still_is_named(run, watching, spoken, kind):
+    entered = threading.Event()
+
+    def work():
+        entered.set()
+        simul.from_thread.run(asyncio.sleep, 0)  # asks the loop
+
+    async def inner(event):
+        loop = asyncio.get_running_loop()
+        rescue(spoken, lambda: loop.call_soon_threadsafe(event.set))
+        await event.wait()
+
+    async def outer():
+        task = asyncio.create_task(simul.to_thread(work))
+        await asyncio.sleep(0)
+        assert entered.wait(PATIENCE)
+        until(lambda: waiting_for(asyncio.get_running_loop()))
+        if kind == "nested":
+            simul.run(inner(asyncio.Event()))
+        else:
+            assert spoken.wait(PATIENCE)
+        await task
+
+    # The bridge is loaded before the loop runs: that takes long, and would be reported.
+    assert run(simul.to_thread, int, "7") == 7
+    watch = watching(kind)
+    run(outer)
+    report = next(report for report in watch.reports if report.kind == kind)
+    waiting = [line for line in report.waits_for if "to_thread" in line]
+    assert len(waiting) == 1, str(report)
+    assert f"{__file__}:{_marked('asks the loop')}" in waiting[0]
+    assert waiting[0] in str(report)
 
 
 def test_a_step_of_the_inner_loop_that_blocks_is_named_itself(run, watching, spoken):

@@ -6,6 +6,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import threading
+import weakref
 from collections.abc import Callable, Coroutine, Generator
 from contextvars import Context, copy_context
 from typing import Any, Protocol, TypeVar
@@ -13,7 +15,7 @@ from typing import Any, Protocol, TypeVar
 from simul._simul import _Crossing
 from simul.errors import ClosedError
 
-__all__ = ["Parent", "Token"]
+__all__ = ["Parent", "Token", "waiting_for"]
 
 _T = TypeVar("_T")
 
@@ -31,11 +33,14 @@ class Token(Protocol):
 class Parent:
     """The loop and the task that await what this worker does; one object for each worker, kept by its thread."""
 
-    __slots__ = ("crossing", "token")
+    __slots__ = ("__weakref__", "crossing", "thread_id", "token", "waits")
 
     def __init__(self) -> None:
         self.crossing: _Crossing[Any] | None = None
         self.token: Token | None = None
+        self.thread_id = threading.get_ident()
+        self.waits = False
+        _parents.add(self)
 
     def run(self, coroutine: Coroutine[Any, Any, _T]) -> _T:
         """Run a coroutine on the parent's loop, and wait for it here.
@@ -96,13 +101,28 @@ class Parent:
         token = self.token
         if token is not None:
             token.release()
+        self.waits = True
         try:
             ended = crossing.wait_for_call()
         finally:
+            self.waits = False
             if token is not None:
                 token.take_again()
         if not ended:
             raise _closed()
+
+
+_parents: weakref.WeakSet[Parent] = weakref.WeakSet()
+
+
+def waiting_for(event_loop: asyncio.AbstractEventLoop) -> list[int]:
+    """The threads of the workers that wait for a loop, in ``from_thread``."""
+    found: list[int] = []
+    for parent in list(_parents):
+        crossing = parent.crossing
+        if parent.waits and crossing is not None and crossing.get_loop() is event_loop:
+            found.append(parent.thread_id)
+    return found
 
 
 class _Carried:

@@ -56,7 +56,8 @@ class Report:
         ended: Whether the loop turns again.
         task: Name of the task that holds it up.
         thread: Name of the loop's thread.
-        waits_for: What the tasks of the inner loop wait for, in a nested call.
+        waits_for: What the tasks of the inner loop wait for, in a nested call; which functions of ``to_thread``
+            wait for the loop that is held up.
     """
 
     kind: Kind
@@ -76,7 +77,7 @@ class Report:
         if self.site is not None:
             lines.append(f"  {self.site}")
         if self.waits_for:
-            lines.append("The inner loop waits too:")
+            lines.append("Waiting meanwhile:")
             lines += [f"  {waiting}" for waiting in self.waits_for]
         if len(self.stack) > 1:
             lines.append("Stack, innermost first:")

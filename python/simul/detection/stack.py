@@ -143,6 +143,20 @@ def awaits(loop: asyncio.AbstractEventLoop) -> tuple[str, ...]:
     return tuple(sorted(found))
 
 
+def workers_waiting(loop: asyncio.AbstractEventLoop) -> tuple[str, ...]:
+    """Which functions of ``to_thread`` wait for this loop, one line each."""
+    parent = sys.modules.get("simul.bridge.parent")
+    # Without it there are no workers.
+    waiting = set(parent.waiting_for(loop)) if parent is not None else set[int]()
+    found: list[str] = []
+    for thread in waiting & threads().keys():
+        frame = threads().get(thread)
+        place = culprit(tuple(as_site(one) for one in frames_of(frame)))
+        del frame
+        found.append(f"a function of to_thread() waits for the loop that stands still, at {place}")
+    return tuple(sorted(found))
+
+
 def threads() -> dict[int, FrameType]:
     """The innermost frame of each thread."""
     return sys._current_frames()  # noqa: SLF001  (the documented way to look at other threads)  # pyright: ignore[reportPrivateUsage]

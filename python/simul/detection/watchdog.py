@@ -293,7 +293,8 @@ def _look_at(one: Turning, places: tuple[Site, ...], kind: str, site: Site | Non
         return _Look(kind, (), None, None, tuple(f"a thread stands at {stack.culprit(other)}" for other in others))
     task = stack.current_task(one.loop, one.step)
     name = stack.task_name(task) if task is not None else None
-    return _Look(kind, places, site, name, stack.awaits(one.inner) if one.inner is not None else ())
+    waiting = stack.awaits(one.inner) if one.inner is not None else ()
+    return _Look(kind, places, site, name, waiting + stack.workers_waiting(one.loop))
 
 
 def _report(watched: Watched, seconds: float) -> Report:
