@@ -58,7 +58,9 @@ impl Crossing {
         })?;
         let inbox = LoopInbox::of(&event_loop)?;
         let key = inbox.get().sit(Sitter::Crossing(slf.clone().unbind()));
+        let alone = inbox.get().has_one_crossing();
         let mut state = slf.get().state();
+        state.alone = alone;
         state.stage = Stage::Seated;
         state.seat = Some((inbox.get().shared().clone(), key));
         state.wakeups.begin(event_loop);
@@ -258,7 +260,8 @@ impl Crossing {
             state.told
         };
         if stage == Stage::Seated {
-            workers::admit(slf);
+            let alone = this.state().alone;
+            workers::admit(slf, alone);
             return Ok(());
         }
         match told {

@@ -47,6 +47,8 @@ pub(super) struct State {
     pub(super) call: Option<Call>,
     pub(super) seat: Option<Seat>,
     pub(super) wakeups: Wakeups,
+    /// No other task of its loop awaited a worker when it began.
+    pub(super) alone: bool,
     /// What the worker runs the function in: the task's own, or a copy of it.
     pub(super) context: Option<Py<PyAny>>,
     /// How a copy looked before.
@@ -79,6 +81,7 @@ impl State {
             call: Some(call),
             seat: None,
             wakeups: Wakeups::default(),
+            alone: false,
             context: None,
             before: None,
             visit: None,

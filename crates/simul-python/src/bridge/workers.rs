@@ -183,7 +183,10 @@ impl Pool {
 }
 
 /// A call wants to run.
-pub(super) fn admit(crossing: &Bound<'_, Crossing>) {
+///
+/// # Arguments
+/// * `alone` - No other call of its loop is under way.
+pub(super) fn admit(crossing: &Bound<'_, Crossing>, alone: bool) {
     let pool = pool();
     let orders = {
         let mut state = pool.state();
@@ -193,7 +196,18 @@ pub(super) fn admit(crossing: &Bound<'_, Crossing>) {
         }
         state.pair()
     };
-    pool.follow(crossing.py(), orders);
+    let py = crossing.py();
+    // With the interpreter free: a worker that comes up on this very processor takes it at once, and does not come only
+    // to wait for it. Where several calls begin one after the other it takes the first and finds the next ones in the
+    // queue; it would go back to sleep between them.
+    if alone
+        && let Some(worker) = &orders.wake
+        && let Some(_inside) = gate::enter()
+    {
+        py.detach(|| worker.call());
+    } else {
+        pool.follow(py, orders);
+    }
 }
 
 /// A call that may wait for its turn was cancelled. Those that were are let go of when they are the half of all, since

@@ -50,6 +50,8 @@ pub(crate) enum Sitter {
 #[derive(Default)]
 struct State {
     slab: Slab<Sitter>,
+    /// How many of those who sit await a worker.
+    crossings: usize,
     backlog: VecDeque<Notice>,
     /// A turn for the backlog has been asked for.
     armed: bool,
@@ -158,7 +160,14 @@ impl LoopInbox {
 
     /// Takes a seat.
     pub(crate) fn sit(&self, sitter: Sitter) -> SlotKey {
-        self.state().slab.insert(sitter)
+        let mut state = self.state();
+        state.crossings += usize::from(matches!(sitter, Sitter::Crossing(_)));
+        state.slab.insert(sitter)
+    }
+
+    /// Whether just one task of this loop awaits a worker.
+    pub(crate) fn has_one_crossing(&self) -> bool {
+        self.state().crossings == 1
     }
 
     /// Remembers how a callback leaves its Job when the loop closes.
@@ -170,7 +179,10 @@ impl LoopInbox {
 
     /// Gives a seat back; what sat there is returned, since its destructor must not run under the lock.
     pub(crate) fn stand_up(&self, key: SlotKey) -> Option<Sitter> {
-        self.state().slab.remove(key)
+        let mut state = self.state();
+        let left = state.slab.remove(key);
+        state.crossings -= usize::from(matches!(left, Some(Sitter::Crossing(_))));
+        left
     }
 
     fn call_soon(&self, py: Python<'_>) -> Option<Py<PyAny>> {
