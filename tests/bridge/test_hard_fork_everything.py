@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-import re
-import signal
-import subprocess
-import sys
 import textwrap
-import urllib.request
 
 import pytest
 
-FORK = ("-W", "ignore:This process:DeprecationWarning")
+from tests.job.gunicorn_server import answers
+from tests.job.test_fork import FORK, source
 
 EVERYTHING = """
-    import simul
-    from simul.testing import jobs
     @simul.smartasync
     async def smart(value):
         await asyncio.sleep(0)
@@ -47,28 +41,13 @@ EVERYTHING = """
         thread = threading.Thread(target=smart, args=(11,))
         thread.start()
         thread.join()
-    def in_child(work):
-        sys.stdout.flush()
-        pid = os.fork()
-        if pid == 0:
-            code = 70
-            try:
-                work()
-                code = 0
-            except BaseException:
-                import traceback
-                traceback.print_exc()
-            finally:
-                sys.stderr.flush()
-                os._exit(code)
-        return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
 """
 
 
 @pytest.mark.parametrize("kind", ["asyncio", "uvloop"])
 def test_everything_works_in_the_child_of_a_process_that_was_in_the_middle_of_it(starting_child, far_end, kind):
     child = starting_child(
-        textwrap.dedent(EVERYTHING)
+        source(EVERYTHING)
         + textwrap.dedent(
             """
             use(arguments[2])
@@ -154,7 +133,7 @@ def test_everything_works_in_the_child_of_a_process_that_was_in_the_middle_of_it
 
 def test_a_fork_inside_a_nested_call_inside_a_running_loop(child):
     child(
-        textwrap.dedent(EVERYTHING)
+        source(EVERYTHING)
         + textwrap.dedent(
             """
             async def forks():
@@ -179,19 +158,23 @@ def test_a_fork_inside_a_nested_call_inside_a_running_loop(child):
 @pytest.mark.parametrize("method", ["fork", "forkserver", "spawn"])
 def test_multiprocessing_children_use_everything(child, method):
     finished = child(
-        textwrap.dedent(EVERYTHING)
+        source(EVERYTHING)
         + textwrap.dedent(
             """
             import multiprocessing
             def work(number):
                 everything(simul.Lock(), simul.Queue(), simul.Semaphore(1))
-                return smart(number)
+                assert jobs.sleep(0.001, number).wait() == number
+                return asyncio.run(jobs.sleep(0.001, smart(number)))
             if __name__ == "__main__":
                 everything(simul.Lock(), simul.Queue(), simul.Semaphore(1))
+                pending = [jobs.sleep(60) for _ in range(20)]
                 with multiprocessing.get_context(arguments[0]).Pool(2) as pool:
                     say(sum(pool.map(work, range(10))))
                     pool.close()
                     pool.join()
+                for job in pending:
+                    job.cancel()
             """
         ),
         method,
@@ -233,34 +216,5 @@ def application(environ, start_response):
 
 
 def test_gunicorn_preload_forks_workers_that_use_everything(tmp_path):
-    pytest.importorskip("gunicorn", reason="gunicorn is a test dependency of ./dev test")
-    (tmp_path / "preloaded.py").write_text(PRELOADED)
-    server = subprocess.Popen(
-        [sys.executable, "-m", "gunicorn", "--preload", "-w", "2", "--bind", "127.0.0.1:0", "preloaded:application"],
-        cwd=tmp_path,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    try:
-        address, booted = None, 0
-        while address is None or booted < 2:
-            line = server.stderr.readline()
-            assert line, "gunicorn ended early"
-            if found := re.search(r"Listening at: (http://\S+)", line):
-                address = found[1]
-            booted += "Booting worker" in line
-        seen = set()
-        for _ in range(200):
-            with urllib.request.urlopen(address, timeout=30) as response:  # noqa: S310 - our own server
-                *words, pid = response.read().decode().split()
-            assert words == ["plain", "nested", "worker", "False"]
-            seen.add(pid)
-            if len(seen) == 2:
-                break
-        assert str(server.pid) not in seen
-        assert seen
-    finally:
-        server.send_signal(signal.SIGTERM)
-        _, rest = server.communicate(timeout=60)
-    assert server.returncode == 0
-    assert "Traceback" not in rest, rest
+    for words in answers(tmp_path, PRELOADED).values():
+        assert all(one == ["plain", "nested", "worker", "False"] for one in words), words

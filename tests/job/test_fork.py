@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import textwrap
+
 import pytest
+
+from .gunicorn_server import answers
 
 # From 3.12 on Python warns of any fork beside threads; that is what this file is about.
 FORK = ("-W", "ignore:This process:DeprecationWarning")
@@ -32,8 +36,6 @@ FORKED = """
 
 
 def source(text):
-    import textwrap
-
     return textwrap.dedent(FORKED) + textwrap.dedent(text)
 
 
@@ -276,31 +278,6 @@ def test_a_child_does_not_close_or_use_the_parents_sockets(starting_child, far_e
     assert child.finish().code == 0
 
 
-@pytest.mark.parametrize("method", ["fork", "forkserver", "spawn"])
-def test_multiprocessing_children_work(child, method):
-    finished = child(
-        """
-        import multiprocessing
-        from simul.testing import jobs
-        def work(number):
-            assert jobs.sleep(0.001, number).wait() == number
-            return asyncio.run(jobs.sleep(0.001, number))
-        if __name__ == "__main__":
-            pending = [jobs.sleep(60) for _ in range(20)]
-            context = multiprocessing.get_context(arguments[0])
-            with context.Pool(2) as pool:
-                say(sum(pool.map(work, range(20))))
-                pool.close()
-                pool.join()
-            for job in pending:
-                job.cancel()
-        """,
-        method,
-        options=FORK,
-    )
-    assert finished.lines == [str(sum(range(20)))]
-
-
 GUNICORN_APP = """
 import asyncio, os
 import simul
@@ -323,53 +300,5 @@ def application(environ, start_response):
 
 
 def test_gunicorn_preload_serves_from_two_forked_workers(tmp_path):
-    import re
-    import signal
-    import subprocess
-    import sys
-    import urllib.request
-
-    pytest.importorskip("gunicorn", reason="gunicorn is a test dependency of ./dev test")
-    (tmp_path / "served.py").write_text(GUNICORN_APP)
-    server = subprocess.Popen(
-        [
-            sys.executable,
-            "-m",
-            "gunicorn",
-            "--preload",
-            "--workers",
-            "2",
-            "--bind",
-            "127.0.0.1:0",
-            "served:application",
-        ],
-        cwd=tmp_path,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    try:
-        address, booted = None, 0
-        while address is None or booted < 2:
-            line = server.stderr.readline()
-            assert line, "gunicorn ended early"
-            if found := re.search(r"Listening at: (http://\S+)", line):
-                address = found[1]
-            booted += "Booting worker" in line
-        seen = {}
-        for _ in range(200):
-            with urllib.request.urlopen(address, timeout=30) as response:  # noqa: S310 - our own server
-                *words, pid = response.read().decode().split()
-            assert words == ["blocking", "awaited", "ForkedError"]
-            seen[pid] = seen.get(pid, 0) + 1
-            if len(seen) == 2 and sum(seen.values()) >= 20:
-                break
-        assert str(server.pid) not in seen
-        assert len(seen) >= 1
-        server.send_signal(signal.SIGTERM)
-        _, rest = server.communicate(timeout=60)
-        assert server.returncode == 0, rest
-        assert "Traceback" not in rest, rest
-    finally:
-        if server.poll() is None:
-            server.kill()
-            server.communicate()
+    for words in answers(tmp_path, GUNICORN_APP).values():
+        assert all(one == ["blocking", "awaited", "ForkedError"] for one in words), words
