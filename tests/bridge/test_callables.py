@@ -152,7 +152,7 @@ def test_a_bound_method_has_the_help_of_the_method():
     method = Described().method
     assert inspect.getdoc(method) == method.__doc__ == "What the method does."
     told = pydoc.render_doc(method, renderer=pydoc.plaintext)
-    assert "method(number: 'int') -> 'int'" in told
+    assert "method(number" in told
     assert "What the method does." in told
 
 

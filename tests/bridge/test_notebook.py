@@ -37,7 +37,7 @@ finally:
 
 @pytest.fixture(scope="module")
 def cell():
-    """Runs a cell and gives what it printed and what it came to; `at` is what it prints when it is to be interrupted."""
+    """Runs a cell and gives what it printed and what it came to; interrupts it once it has printed `at`."""
     pytest.importorskip("ipykernel", reason="the kernel of notebooks is not installed")
     manager = pytest.importorskip("jupyter_client.manager")
     kernel, client = manager.start_new_kernel(kernel_name="python3")
