@@ -352,3 +352,37 @@ def test_a_timeout_that_strikes_between_two_steps_is_told_by_the_next(turned):
         list(iterator)
     assert caught == [True]
     assert list(iterator) == []
+
+
+@pytest.mark.parametrize("kind", ["asyncio", "uvloop"])
+def test_a_loop_says_that_it_is_running_from_the_first_step_on(child, kind):
+    child(
+        """
+        import simul
+        use(arguments[0])
+        @simul.async_handler
+        async def ask(outer=None):
+            loop = asyncio.get_running_loop()
+            said = [loop.is_running()]
+            if outer is not None:
+                said.append(outer.is_running())
+            await asyncio.sleep(0)
+            return loop, [*said, loop.is_running()]
+        loop, said = ask()
+        assert said == [True, True]
+        assert not loop.is_running()
+        @simul.async_handler
+        async def nested():
+            return ask(asyncio.get_running_loop())
+        inner, said = nested()
+        assert said == [True, True, True]
+        assert not inner.is_running() and not loop.is_running()
+        simul.reset_smartasync_cache()
+        assert loop.is_closed() and not loop.is_running()
+        gone = weakref.ref(loop)
+        del loop, inner
+        gc.collect()
+        assert gone() is None
+        """,
+        kind,
+    )

@@ -7,6 +7,7 @@
 use super::call_soon::CallSoon;
 use super::close::Close;
 use super::generator_hooks::Pair;
+use super::is_running::IsRunning;
 use super::switches::Switches;
 use super::{mode, nest, thread_state, turned};
 use crate::delivery::blocking;
@@ -76,6 +77,7 @@ pub(crate) struct ThreadLoop {
     event_loop: Py<PyAny>,
     call_soon: Py<CallSoon>,
     close: Py<Close>,
+    is_running: Py<IsRunning>,
     /// The keywords of every task: loop, name, context.
     words: Py<PyDict>,
     /// What the loop has to hear of async generators; None for a loop that has no such hooks.
@@ -250,6 +252,8 @@ impl ThreadLoop {
         event_loop.setattr(intern!(py, "call_soon"), CallSoon::function(&call_soon)?)?;
         let close = Bound::new(py, Close::new(&event_loop)?)?;
         event_loop.setattr(intern!(py, "close"), &close)?;
+        let is_running = Bound::new(py, IsRunning::new(&event_loop)?)?;
+        event_loop.setattr(intern!(py, "is_running"), &is_running)?;
         let hooks = Pair::of(&event_loop)?;
         let words = PyDict::new(py);
         words.set_item(intern!(py, "loop"), &event_loop)?;
@@ -259,6 +263,7 @@ impl ThreadLoop {
             event_loop: event_loop.unbind(),
             call_soon: call_soon.unbind(),
             close: close.unbind(),
+            is_running: is_running.unbind(),
             words: words.unbind(),
             hooks,
             generation: generation::current(),
@@ -318,8 +323,10 @@ impl ThreadLoop {
         self.retire();
         if self.call_soon.get().release() {
             self.close.get().release();
+            self.is_running.get().release();
             self.event_loop.bind(py).delattr(intern!(py, "call_soon"))?;
             self.event_loop.bind(py).delattr(intern!(py, "close"))?;
+            self.event_loop.bind(py).delattr(intern!(py, "is_running"))?;
         }
         Ok(())
     }
@@ -328,6 +335,7 @@ impl ThreadLoop {
         visit.call(&self.event_loop)?;
         visit.call(&self.call_soon)?;
         visit.call(&self.close)?;
+        visit.call(&self.is_running)?;
         visit.call(&self.words)?;
         self.hooks.as_ref().map_or(Ok(()), |hooks| hooks.traverse(&visit))
     }

@@ -10,6 +10,7 @@
 //! - [`turned`]: the call for which a loop is turned, and when that may stop.
 //! - [`call_soon`]: how a first step is captured instead of scheduled.
 //! - [`close`]: how it is heard that somebody closes such a loop.
+//! - [`is_running`]: what such a loop answers in a first step.
 //! - [`guard`]: a coroutine on a side loop, kept from waiting for a loop that stands still beneath it.
 //! - [`set_wait`]: the same for what `asyncio.wait` waits for.
 //! - [`nest`]: a call where a loop is running.
@@ -33,6 +34,7 @@ pub(crate) mod first_step;
 pub(crate) mod generator_hooks;
 pub(crate) mod guard;
 pub(crate) mod inner_task;
+mod is_running;
 pub(crate) mod mode;
 pub(crate) mod nest;
 pub(crate) mod own_context;
