@@ -386,3 +386,35 @@ def test_a_loop_says_that_it_is_running_from_the_first_step_on(child, kind):
         """,
         kind,
     )
+
+
+def test_a_call_ends_though_the_loop_has_lost_its_next_step(child):
+    # As where the recursion limit is reached, or Ctrl-C strikes a second time, in the loop's own code.
+    child(
+        """
+        import simul
+        run_handle, ended = asyncio.Handle._run, []
+        def lost(self):
+            asyncio.Handle._run = run_handle
+            raise RecursionError
+        @simul.async_handler
+        async def call():
+            try:
+                asyncio.Handle._run = lost
+                await asyncio.sleep(0)
+                raise AssertionError
+            finally:
+                ended.append(True)
+        @simul.async_handler
+        async def number(value):
+            await asyncio.sleep(0)
+            return value, len(asyncio.all_tasks())
+        try:
+            call()
+        except RecursionError:
+            assert ended == [True]
+        else:
+            raise AssertionError
+        assert number(2) == (2, 1)
+        """
+    )

@@ -230,6 +230,12 @@ def end(loop: AbstractEventLoop, task: Task[Any]) -> None:
     """Cancel a task and see it to its end, after something else has broken its call off."""
     task.cancel()
     try:
+        turn_once(loop)
+        if not task.done() and task._must_cancel:  # type: ignore[attr-defined]
+            # It has not heard of the cancel: what broke the call off (RecursionError, Ctrl-C) did so in the loop's own
+            # code, with the task's next step in its hands. Nobody would ever make that step.
+            _abandon(task)
+            return
         _turn_until_done(loop, task)
     except BaseException:
         # Interrupted again: it stays unfinished, and says nothing of it.
@@ -238,6 +244,14 @@ def end(loop: AbstractEventLoop, task: Task[Any]) -> None:
     if not task.cancelled():
         task.exception()  # now nobody is told that it was never looked at
     del task
+
+
+def _abandon(task: Task[Any]) -> None:
+    task._log_destroy_pending = False  # type: ignore[attr-defined]
+    asyncio.tasks._unregister_task(task)  # so that nobody waits for it when the loop is closed
+    coroutine: Any = task.get_coro()
+    if coroutine is not None:
+        coroutine.close()
 
 
 def close(owned: _simul.ThreadLoop) -> None:
