@@ -2,7 +2,8 @@
 
 Until Python 3.13 a daemon thread is unwound when it comes back to an interpreter that is ending, and it must not be
 unwound through compiled frames. So before the interpreter goes, such threads are put to sleep for good: in the loop
-that they turn, or at their next call.
+that they turn, or at their next call. One that is in the middle of a longer step sleeps when it comes back, by
+``delivery/late.rs``.
 """
 
 from __future__ import annotations
