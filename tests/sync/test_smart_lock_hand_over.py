@@ -69,6 +69,28 @@ def test_of_all_who_wait_for_a_lost_carrier_exactly_one_begins_again_and_the_lat
     leader.get_coro().close()
 
 
+def test_those_of_a_closed_loop_wait_no_longer(new_loop, in_thread):
+    lock, work, carrying = simul.SmartLock(), Work(), new_loop()
+
+    async def main():
+        tasks = [asyncio.create_task(lock.run_once(work)) for _ in range(3)]
+        await until_in_loop(lambda: work.waiting and waiting(lock) == 3)
+        return tasks
+
+    tasks = carrying.run_until_complete(main())
+    for task in asyncio.all_tasks(carrying):
+        task._log_destroy_pending = False
+    carrying.close()
+    assert waiting(lock) == 0
+    assert "idle" in repr(lock)
+    other = in_thread(lambda: lock.run_once(work, "other").wait())
+    finish_the_second(work)
+    assert other.join() == "other"
+    for task in tasks:
+        task.get_coro().close()
+    assert (work.runs, waiting(lock)) == (2, 0)
+
+
 def test_one_who_comes_between_the_loss_and_the_next_leader_is_in_the_same_flight(new_loop, in_thread):
     lock, work = simul.SmartLock(), Work()
     carrying, held, joined = new_loop(), threading.Event(), threading.Event()

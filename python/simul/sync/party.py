@@ -72,8 +72,8 @@ class Party:
         return self.told is None and bool(self.followers) and self.era == _era
 
     def size(self) -> int:
-        """How many wait, in this process."""
-        return len(self.followers) if self.era == _era else 0
+        """How many wait, in this process and on a loop that is not closed."""
+        return 0 if self.era != _era or self.loop.is_closed() else len(self.followers)
 
     def follow(self) -> Future[str | None]:
         """Wait from now on: the future of one who waits, which gives None when ``told`` stands."""
