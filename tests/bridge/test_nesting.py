@@ -80,7 +80,6 @@ def test_no_way_of_asyncio_to_wait_for_the_loop_beneath_hangs(child, loop_kind):
             lambda future: through_an_async_generator(asyncio.wait({future})),
             lambda future: anext(by_steps(asyncio.wait({future})), None),
             lambda future: asyncio.gather(future),
-            lambda future: asyncio.gather(future, asyncio.sleep(0)),
             lambda future: asyncio.shield(future),
             lambda future: asyncio.wait_for(future, None),
             lambda future: in_a_task(just(future)),
@@ -102,6 +101,9 @@ def test_no_way_of_asyncio_to_wait_for_the_loop_beneath_hangs(child, loop_kind):
                         simul.run(call(way, future))
                     except* simul.NestedLoopError:
                         refused += 1
+                    except* ValueError:
+                        # From Python 3.14 on gather itself refuses a future of another loop.
+                        assert number == 9
                     else:
                         assert future.done() and number > 8, number
             say("refused", refused)
