@@ -82,6 +82,11 @@ def pytest_collection_finish():
     gc.freeze()
 
 
+def pytest_unconfigure():
+    """At the end it is ordinary garbage again: some libraries look for what was left."""
+    gc.unfreeze()
+
+
 @pytest.fixture(autouse=True)
 def nothing_unraisable(monkeypatch):
     """Fails the test for what Python could only print: an error in a destructor, a callback, a thread."""
@@ -119,6 +124,8 @@ def run(new_loop):
 
     def run(main, *args, debug=False):
         with asyncio.Runner(loop_factory=new_loop, debug=debug) as runner:
+            # On a busy machine any step may be slow.
+            runner.get_loop().slow_callback_duration = 3600
             return runner.run(main(*args))
 
     return run
