@@ -97,8 +97,7 @@ def test_work_handed_to_the_outer_loop_is_named(run, watching, spoken):
     assert f":{_marked('hands over')}" in nested(watch).waits_for[0]
 
 
-@pytest.mark.parametrize("kind", ["nested", "blocked"])
-def test_a_worker_that_waits_for_the_loop_that_stands_still_is_named(run, watching, spoken, kind):
+def test_a_worker_that_waits_for_the_loop_that_stands_still_is_named(run, watching, spoken):
     entered = threading.Event()
 
     def work():
@@ -115,17 +114,14 @@ def test_a_worker_that_waits_for_the_loop_that_stands_still_is_named(run, watchi
         await asyncio.sleep(0)
         assert entered.wait(PATIENCE)
         until(lambda: waiting_for(asyncio.get_running_loop()))
-        if kind == "nested":
-            simul.run(inner(asyncio.Event()))
-        else:
-            assert spoken.wait(PATIENCE)
+        simul.run(inner(asyncio.Event()))
         await task
 
     # The bridge is loaded before the loop runs: that takes long, and would be reported.
     assert run(simul.to_thread, int, "7") == 7
-    watch = watching(kind)
+    watch = watching("nested")
     run(outer)
-    report = next(report for report in watch.reports if report.kind == kind)
+    report = nested(watch)
     waiting = [line for line in report.waits_for if "to_thread" in line]
     assert len(waiting) == 1, str(report)
     assert f"{__file__}:{_marked('asks the loop')}" in waiting[0]

@@ -55,14 +55,14 @@ class Parent:
         """
         try:
             crossing = self._crossing()
-            event_loop = _begin(crossing, can_be_cancelled=True)
+            # The loop stands in no frame of this thread: its life must not hang on that, and it is not turned here.
+            carried = _Carried(crossing, _begin(crossing, can_be_cancelled=True), coroutine)
         except BaseException:
             coroutine.close()
             raise
-        carried = _Carried(crossing, event_loop, coroutine)
         with _shared(crossing) as carried.context:
             try:
-                self._wait(crossing, event_loop, carried.start)
+                self._wait(crossing, carried.start)
             except ClosedError:
                 carried.forget()
                 raise
@@ -72,10 +72,10 @@ class Parent:
     def run_sync(self, function: Callable[..., _T], arguments: tuple[Any, ...], keywords: dict[str, Any]) -> _T:
         """Call a function on the parent's loop, and wait for it here."""
         crossing = self._crossing()
-        event_loop = _begin(crossing, can_be_cancelled=False)
+        _begin(crossing, can_be_cancelled=False)
         called = _Called(crossing, function, arguments, keywords)
         with _shared(crossing) as called.context:
-            self._wait(crossing, event_loop, called.start)
+            self._wait(crossing, called.start)
         result: _T = called.result()
         return result
 
@@ -89,14 +89,16 @@ class Parent:
             raise RuntimeError("this worker runs no function at the moment")
         return self.crossing
 
-    def _wait(self, crossing: _Crossing[Any], event_loop: asyncio.AbstractEventLoop, start: Callable[[], None]) -> None:
+    def _wait(self, crossing: _Crossing[Any], start: Callable[[], None]) -> None:
+        event_loop = crossing.get_loop()
+        if event_loop is None:
+            raise _closed()
         try:
             event_loop.call_soon_threadsafe(start)
         except RuntimeError:
             if not event_loop.is_closed():
                 raise
             raise _closed() from None
-        # The loop's life must not hang on this frame.
         del event_loop
         token = self.token
         if token is not None:
