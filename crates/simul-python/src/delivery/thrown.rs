@@ -1,10 +1,11 @@
 //! What `throw` was given, as CPython's own coroutines understand it.
 
-use pyo3::exceptions::{PyBaseException, PyDeprecationWarning, PyTypeError};
+use pyo3::exceptions::{PyBaseException, PyTypeError};
 use pyo3::prelude::*;
 use pyo3::types::{PyTraceback, PyTuple, PyType};
 
-/// The exception of a `throw`, in either of its forms: `throw(exception)` and `throw(type, value, traceback)`.
+/// The exception of a `throw`, in either of its forms: `throw(exception)` and `throw(type, value, traceback)`. That the
+/// latter is deprecated, the coroutine around says, which hands it on.
 ///
 /// # Errors
 /// What was given is no exception: then nothing has been thrown, and whoever was to get it stays as it is. A type that
@@ -15,10 +16,6 @@ pub(crate) fn thrown<'py>(
     traceback: Option<&Bound<'py, PyAny>>,
 ) -> PyResult<PyErr> {
     let py = exception.py();
-    if (value.is_some() || traceback.is_some()) && py.version_info() >= (3, 12) {
-        let message = c"the (type, exc, tb) signature of throw() is deprecated, use the single-arg signature instead.";
-        PyErr::warn(py, &py.get_type::<PyDeprecationWarning>(), message, 1)?;
-    }
     let traceback = match traceback.filter(|given| !given.is_none()) {
         None => None,
         Some(given) => Some(
