@@ -28,8 +28,10 @@ pub(crate) fn thrown<'py>(
     let raised = match exception.cast::<PyType>() {
         Ok(class) if class.is_subclass_of::<PyBaseException>()? => match made(class, value) {
             Ok(raised) => {
-                // As if it was raised for the first time.
-                raised.setattr(pyo3::intern!(py, "__traceback__"), traceback)?;
+                // As if it was raised for the first time; Python 3.14 keeps what it had.
+                if traceback.is_some() || py.version_info() < (3, 14) {
+                    raised.setattr(pyo3::intern!(py, "__traceback__"), traceback)?;
+                }
                 return Ok(PyErr::from_value(raised));
             }
             Err(error) => error.into_value(py).into_bound(py).into_any(),
