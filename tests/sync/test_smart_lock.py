@@ -459,6 +459,19 @@ def test_a_lock_is_not_pickled():
         pickle.dumps(simul.SmartLock())
 
 
+def test_work_that_used_the_loops_executor_lets_the_process_exit_silently(child):
+    """From Python 3.12 on, nobody may start a thread by the time the main thread's loop is closed."""
+    child("""
+        import asyncio, simul
+
+        async def work():
+            await asyncio.to_thread(int)
+            return 7
+
+        assert simul.SmartLock().run_once(work).wait() == 7
+    """)
+
+
 def test_a_thread_that_has_used_it_leaves_no_descriptor_behind(child):
     child("""
         import simul

@@ -66,7 +66,8 @@ def _close_the_main_threads() -> None:
     # Its thread-local storage goes when the interpreter is half gone.
     kept, _here.kept = _here.kept, None
     if kept is not None and kept.process == os.getpid():
-        _close(kept.loop)
+        # Python has joined the executor's threads by now, and from 3.12 on lets nobody start the one that would wait.
+        _close(kept.loop, executor_has_ended=True)
 
 
 def _take_loop() -> _Kept:
@@ -76,7 +77,7 @@ def _take_loop() -> _Kept:
     return kept
 
 
-def _close(loop: AbstractEventLoop) -> None:
+def _close(loop: AbstractEventLoop, *, executor_has_ended: bool = False) -> None:
     """Cancel what is left on a loop, finish its async generators, and close it."""
     if loop.is_closed():
         return
@@ -91,7 +92,8 @@ def _close(loop: AbstractEventLoop) -> None:
                 message = "a task that was left behind by the work of a SmartLock failed at its end"
                 loop.call_exception_handler({"message": message, "exception": error, "task": task})
         loop.run_until_complete(loop.shutdown_asyncgens())
-        loop.run_until_complete(loop.shutdown_default_executor())
+        if not executor_has_ended:
+            loop.run_until_complete(loop.shutdown_default_executor())
     finally:
         loop.close()
 
