@@ -7,7 +7,7 @@ import textwrap
 import pytest
 
 from tests.job.gunicorn_server import answers
-from tests.job.test_fork import FORK, source
+from tests.job.test_fork import FORK, fork_beside_work, source
 
 EVERYTHING = """
     @simul.smartasync
@@ -107,7 +107,7 @@ def test_everything_works_in_the_child_of_a_process_that_was_in_the_middle_of_it
                     else: raise AssertionError("an inherited job gave a value")
             for _ in range(5):
                 assert in_child(work) == 0
-            say("children ended")
+            say("child ended")
             stop.set()
             for thread in threads: thread.join()
             assert not held.locked()
@@ -120,15 +120,7 @@ def test_everything_works_in_the_child_of_a_process_that_was_in_the_middle_of_it
         kind,
         options=FORK,
     )
-    child.expect("in flight")
-    far_end.wait_accepted(20)
-    child.tell("fork")
-    child.expect("children ended")
-    assert far_end.closed == 0
-    assert far_end.answer(b"answered") == 20
-    child.expect("all finished")
-    finished = child.finish()
-    assert (finished.code, finished.err) == (0, "")
+    fork_beside_work(child, far_end)
 
 
 def test_a_fork_inside_a_nested_call_inside_a_running_loop(child):

@@ -39,6 +39,19 @@ def source(text):
     return textwrap.dedent(FORKED) + textwrap.dedent(text)
 
 
+def fork_beside_work(child, far_end):
+    """Lets a process fork while 20 reads are in flight; the far end must see that the parent's go on, and end well."""
+    child.expect("in flight")
+    far_end.wait_accepted(20)
+    child.tell("fork")
+    child.expect("child ended")
+    assert far_end.closed == 0
+    assert far_end.answer(b"answered") == 20
+    child.expect("all finished")
+    finished = child.finish()
+    assert (finished.code, finished.err) == (0, "")
+
+
 @pytest.mark.parametrize("kind", ["asyncio", "uvloop"])
 def test_a_fork_with_twenty_jobs_in_flight(starting_child, far_end, kind):
     child = starting_child(
@@ -102,15 +115,7 @@ def test_a_fork_with_twenty_jobs_in_flight(starting_child, far_end, kind):
         kind,
         options=FORK,
     )
-    child.expect("in flight")
-    far_end.wait_accepted(20)
-    child.tell("fork")
-    child.expect("child ended")
-    assert far_end.closed == 0
-    assert far_end.answer(b"answered") == 20
-    child.expect("all finished")
-    finished = child.finish()
-    assert (finished.code, finished.err) == (0, "")
+    fork_beside_work(child, far_end)
 
 
 def test_a_fork_inside_a_running_loop_leaves_the_parents_tasks_their_results(starting_child, far_end):
@@ -148,15 +153,7 @@ def test_a_fork_inside_a_running_loop_leaves_the_parents_tasks_their_results(sta
         *far_end.address,
         options=FORK,
     )
-    child.expect("in flight")
-    far_end.wait_accepted(20)
-    child.tell("fork")
-    child.expect("child ended")
-    assert far_end.closed == 0
-    far_end.answer(b"answered")
-    child.expect("all finished")
-    finished = child.finish()
-    assert (finished.code, finished.err) == (0, "")
+    fork_beside_work(child, far_end)
 
 
 def test_a_fork_while_threads_are_inside_the_engine(child):
