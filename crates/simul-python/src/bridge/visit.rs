@@ -111,9 +111,9 @@ impl Visit {
             exit(&hall)?;
             return Err(error);
         }
-        // SAFETY: attached; a word of `door`, found among those of such an object. It is written only if it holds what `find` says that it
-        // holds: the pointer to `hall`, with the reference that the thread had to it. `context` takes its place with a
-        // reference of its own, which the thread has from then on; that of `hall` is ours until `end`.
+        // SAFETY: attached; a word of `door`, found among those of such an object. It is written only if it holds what
+        // `find` says that it holds: the pointer to `hall`, with the reference that the thread had to it. `context` takes
+        // its place with a reference of its own, which the thread has from then on; that of `hall` is ours until `end`.
         let swapped = unsafe {
             let fits = word.read() == hall.as_ptr().addr();
             if fits {
